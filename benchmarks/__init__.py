@@ -1,0 +1,1 @@
+"""Speed of goalstream beside Kafka Streams: the same topic, the same broker, the same run."""

@@ -1,0 +1,191 @@
+"""The checks of the doctor, each a function from what it needs to findings."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from streams.cli.state import registry_of, topology_of
+from streams.errors import GoalstreamError
+from streams.runtime.admin import Cluster, schema_changes
+from streams.runtime.lock import FILE as LOCK_FILE
+from streams.runtime.topic_changes import Change, ChangeKind, topic_changes
+from streams.settings import EMBEDDED, Settings, read_secret
+from streams.wire.topology import INPUTS, Topology
+
+BROKER_SECONDS = 5.0
+
+APPLY = "run 'goalstream topics apply'"
+
+
+class Status(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check."""
+
+    check: str
+    status: Status
+    detail: str
+    remedy: str = ""
+
+
+def examine(load: Callable[[], Settings]) -> list[Finding]:
+    """All findings, in the order in which things are needed."""
+    findings = [*_versions(_pins(requires("goalstream") or ()), _installed)]
+    try:
+        settings = load()
+        topology = topology_of(settings)
+    except GoalstreamError as error:
+        return [*findings, _failure("settings", error)]
+    findings.append(Finding("settings", Status.OK, "valid"))
+    findings += _broker(settings, topology)
+    findings += _registry(settings, topology)
+    findings.append(state_directory(settings.worker.state_dir))
+    if settings.web.token_file:
+        findings.append(_token(settings.web.token_file))
+    return findings
+
+
+def _failure(check: str, error: GoalstreamError) -> Finding:
+    detail = error.message
+    if error.field:
+        detail += f" ({error.field} = {error.value!r})"
+    return Finding(check, Status.FAIL, detail, error.remedy)
+
+
+def _pins(requirements: Iterable[str]) -> dict[str, str]:
+    """Package name to the exact version that is required."""
+    matches = (re.match(r"([\w.-]+)(?:\[.*?\])?==([^;\s]+)", text) for text in requirements)
+    return {match[1]: match[2] for match in matches if match}
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _versions(pins: Mapping[str, str], installed: Callable[[str], str | None]) -> Iterator[Finding]:
+    yield Finding("python", Status.OK, platform.python_version())
+    for name, wanted in sorted(pins.items()):
+        found = installed(name)
+        if found == wanted:
+            yield Finding(name, Status.OK, wanted)
+        else:
+            detail = f"{found or 'not installed'}, tested with {wanted}"
+            yield Finding(name, Status.FAIL, detail, "install goalstream again with its lock file")
+
+
+def _broker(settings: Settings, topology: Topology) -> Iterator[Finding]:
+    if settings.kafka.bootstrap == EMBEDDED:
+        detail = "embedded: started with the program that uses it, keeps nothing"
+        yield Finding("broker", Status.OK, detail)
+        return
+    names = [*(spec.name for spec in topology.all()), *topology.removed]
+    try:
+        cluster = Cluster(settings.librdkafka(), BROKER_SECONDS)
+        actual = cluster.topics(names)
+    except GoalstreamError as error:
+        yield _failure("broker", error)
+        return
+    yield Finding("broker", Status.OK, settings.kafka.bootstrap)
+    yield from topic_findings(topic_changes(topology, actual))
+    counts = {name: topic.partitions for name, topic in actual.items()}
+    yield from partition_findings(topology, counts)
+
+
+def topic_findings(changes: Iterable[Change]) -> Iterator[Finding]:
+    """One finding for each difference; a single one when there is none."""
+    changes = list(changes)
+    for change in changes:
+        if change.kind is ChangeKind.CREATE:
+            yield Finding("topics", Status.FAIL, f"{change.target} is missing", APPLY)
+            continue
+        now = f": {change.setting} is {change.current}, declared {change.wanted}"
+        detail = change.target + (now if change.setting else "")
+        if change.kind is ChangeKind.BLOCKED:
+            yield Finding("topics", Status.FAIL, detail, change.reason)
+        else:
+            yield Finding("topics", Status.WARN, detail, change.reason or APPLY)
+    if not changes:
+        yield Finding("topics", Status.OK, "in step with the declaration")
+
+
+def partition_findings(topology: Topology, counts: Mapping[str, int]) -> Iterator[Finding]:
+    """Whether inputs and changelogs that are there have equal partitions."""
+    names = [topology.kafka_name(logical) for logical in INPUTS]
+    names += [spec.name for spec in topology.changelogs]
+    present = {name: counts[name] for name in names if name in counts}
+    if len(set(present.values())) > 1:
+        detail = ", ".join(f"{name} {count}" for name, count in present.items())
+        remedy = "start under a new topics.prefix and worker.app_id, and replay the inputs"
+        yield Finding("partitions", Status.FAIL, f"not equal: {detail}", remedy)
+    elif present:
+        count = next(iter(present.values()))
+        yield Finding("partitions", Status.OK, f"{count} for every input and changelog")
+
+
+def _registry(settings: Settings, topology: Topology) -> Iterator[Finding]:
+    if settings.registry.url == EMBEDDED:
+        yield Finding("registry", Status.OK, "embedded: schemas of the package, fixed ids")
+        return
+    try:
+        missing = schema_changes(topology, registry_of(settings))
+    except GoalstreamError as error:
+        yield _failure("registry", error)
+        return
+    yield Finding("registry", Status.OK, settings.registry.url)
+    for change in missing:
+        detail = f"{change.target} does not have the schema {change.wanted}"
+        yield Finding("schemas", Status.FAIL, detail, APPLY)
+    if not missing:
+        yield Finding("schemas", Status.OK, "all registered")
+
+
+def state_directory(directory: Path) -> Finding:
+    """Whether a worker could use the directory; a worker that does is worth a warning."""
+    check = "state directory"
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        remedy = "give this user the right to write, or set worker.state_dir"
+        return Finding(check, Status.FAIL, f"{existing} is not writable", remedy)
+    holder = _holder(directory / LOCK_FILE)
+    if holder:
+        remedy = "fine if that is your worker; a second one needs a directory of its own"
+        return Finding(check, Status.WARN, f"{directory} is in use by {holder}", remedy)
+    return Finding(check, Status.OK, f"{directory} is free")
+
+
+def _holder(lock: Path) -> str:
+    """Who holds the lock; empty when nobody does."""
+    try:
+        with lock.open(encoding="utf-8") as file:
+            try:
+                # Shared and given back at once: it only asks, and two doctors may ask together.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or "an unnamed worker"
+    except FileNotFoundError:
+        pass
+    return ""
+
+
+def _token(path: str) -> Finding:
+    try:
+        read_secret(path, "web.token_file")
+    except GoalstreamError as error:
+        return _failure("token", error)
+    return Finding("token", Status.OK, path)

@@ -1,0 +1,85 @@
+"""What every command gets: the settings, and the things that differ from run to run."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from streams.errors import GoalstreamError
+from streams.settings import EMBEDDED, Settings, load_settings, read_secret
+from streams.wire.confluent import ConfluentRegistry
+from streams.wire.registry import EmbeddedRegistry, Registry
+from streams.wire.topology import Topology
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class CliState:
+    """Global options, clock and ids of one call of the command line."""
+
+    file: Path | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    debug: bool = False
+    now: Callable[[], int] = _now_ms
+    """Wall clock, ms since the epoch."""
+    new_id: Callable[[], str] = _new_id
+
+    def settings(self) -> Settings:
+        """The settings that are in force. Raises ConfigError."""
+        return load_settings(self.file, self.overrides)
+
+
+def topology_of(settings: Settings) -> Topology:
+    """The declared topics under these settings. Raises ConfigError."""
+    topics = settings.topics
+    return Topology.load(
+        Path(topics.file) if topics.file else None,
+        topics.prefix,
+        app_id=settings.worker.app_id,
+        partitions=topics.partitions,
+        replication=topics.replication,
+    )
+
+
+def registry_of(settings: Settings) -> Registry:
+    """The registry that is set; nothing is asked of it yet. Raises ConfigError."""
+    registry = settings.registry
+    if registry.url == EMBEDDED:
+        return EmbeddedRegistry()
+    password = (
+        read_secret(registry.password_file, "registry.password_file") if registry.username else ""
+    )
+    return ConfluentRegistry(
+        registry.url,
+        timeout_seconds=registry.timeout_seconds,
+        username=registry.username,
+        password=password,
+    )
+
+
+def complain(error: GoalstreamError) -> None:
+    """One message on stderr, with the next step on a line of its own."""
+    typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
+    if error.field:
+        typer.echo(f"  {error.field} = {error.value!r}", err=True)
+    if error.remedy:
+        typer.echo(f"  {error.remedy}", err=True)
+
+
+def stdout() -> Console:
+    """A console for tables; wide when the output is not a terminal, so that nothing is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

@@ -1,0 +1,125 @@
+"""``goalstream topics``: the declared topics and the cluster."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from streams.cli.state import registry_of, stdout, topology_of
+from streams.errors import ConfigError
+from streams.runtime.acls import rules
+from streams.runtime.admin import Cluster, apply, plan
+from streams.runtime.topic_changes import Change, ChangeKind, in_step
+from streams.settings import Settings
+from streams.wire.registry import Registry
+from streams.wire.topology import Role, Topology
+
+DIFFERENT = 2
+"""Exit code when the cluster is not in step."""
+
+app = typer.Typer(help="Declared topics, schemas and access rules.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("plan")
+def show_plan(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show what differs between topics.yaml and the cluster; exit code 2 when something does."""
+    changes = plan(*_parties(ctx.obj.settings()))
+    if as_json:
+        typer.echo(json.dumps({"changes": _rows(changes), "in_step": in_step(changes)}))
+    elif changes:
+        stdout().print(_table(changes))
+    else:
+        typer.echo("in step")
+    raise typer.Exit(0 if in_step(changes) else DIFFERENT)
+
+
+@app.command("apply")
+def run_apply(
+    ctx: typer.Context,
+    delete_removed: Annotated[
+        bool,
+        typer.Option("--delete-removed", help="Also delete the topics listed under 'removed'."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the deletion.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create and alter topics and register schemas; exit code 2 when differences remain."""
+    topology, cluster, registry = _parties(ctx.obj.settings())
+    if delete_removed and not yes:
+        raise ConfigError(
+            f"this deletes {', '.join(topology.removed) or 'nothing'} with all records",
+            field="--delete-removed",
+            value=True,
+            remedy="add --yes when that is what you want",
+        )
+    changes = plan(topology, cluster, registry)
+    done = apply(changes, topology, cluster, registry, delete_removed=delete_removed)
+    left = [change for change in changes if change not in done]
+    if as_json:
+        result = {"made": _rows(done), "left": _rows(left), "in_step": in_step(left)}
+        typer.echo(json.dumps(result))
+    else:
+        _report(done, left)
+    raise typer.Exit(0 if in_step(left) else DIFFERENT)
+
+
+@app.command("acls")
+def show_acls(
+    ctx: typer.Context,
+    role: Annotated[list[Role] | None, typer.Option(help="Only this role; repeatable.")] = None,
+    principal: Annotated[
+        str, typer.Option(help="Name of the principal; {role} stands for the role.")
+    ] = "User:goalstream-{role}",
+    as_json: AsJson = False,
+) -> None:
+    """Print the access rules of each role as commands of kafka-acls.sh. Asks no broker."""
+    settings = ctx.obj.settings()
+    chosen = [rule for rule in rules(topology_of(settings)) if not role or rule.role in role]
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(rule) for rule in chosen], indent=2))
+        return
+    for rule in chosen:
+        name = principal.replace("{role}", rule.role.value)
+        typer.echo(rule.command(name, settings.kafka.bootstrap))
+
+
+def _parties(settings: Settings) -> tuple[Topology, Cluster, Registry]:
+    return topology_of(settings), Cluster(settings.librdkafka()), registry_of(settings)
+
+
+def _report(done: Sequence[Change], left: Sequence[Change]) -> None:
+    if done:
+        stdout().print(_table(done))
+    typer.echo(f"{len(done)} changes made" if done else "nothing to change")
+    if left:
+        typer.echo(f"{len(left)} differences left as they are:")
+        stdout().print(_table(left))
+
+
+def _rows(changes: Sequence[Change]) -> list[dict[str, str]]:
+    return [dataclasses.asdict(change) for change in changes]
+
+
+_STYLES = {ChangeKind.BLOCKED: "red", ChangeKind.MANUAL: "yellow", ChangeKind.DELETE: "red"}
+
+
+def _table(changes: Sequence[Change]) -> Table:
+    table = Table("change", "topic or subject", "setting", "now", "declared", "reason")
+    for change in changes:
+        table.add_row(
+            change.kind.value,
+            change.target,
+            change.setting,
+            change.current,
+            change.wanted,
+            change.reason,
+            style=_STYLES.get(change.kind, ""),
+        )
+    return table

@@ -1,0 +1,95 @@
+"""Looks ahead for one series: forecast, predicted breach, and the goal that follows."""
+
+from __future__ import annotations
+
+from streams.core.config import CoreConfig
+from streams.core.forecasting.bank import SeriesForecast
+from streams.core.goals.breach import breach_goal, predict_breach, prediction_record
+from streams.core.goals.keeper import Goalkeeper
+from streams.core.series import SeriesStore
+from streams.core.turn import Turn
+from streams.records import Forecast, Prediction
+
+FORECASTS = "forecasts"
+PREDICTIONS = "predictions"
+
+
+class Analysis:
+    """Runs where an analysis is due or a value has just passed its limit."""
+
+    def __init__(self, config: CoreConfig, series: SeriesStore, goals: Goalkeeper) -> None:
+        self._config = config
+        self._series = series
+        self._goals = goals
+
+    def run(self, turn: Turn, row: int) -> None:
+        settings = self._config.forecasting
+        forecast = self._series.bank.forecast(row, settings.horizon, settings.level)
+        if forecast is None:
+            return
+        metric = self._series.metrics[row]
+        turn.emit(FORECASTS, _record(turn, metric, forecast))
+        self._look_for_breach(turn, row, metric, forecast)
+
+    def _look_for_breach(
+        self, turn: Turn, row: int, metric: str, forecast: SeriesForecast
+    ) -> None:
+        known = self._config.metric(metric)
+        if known is None or known.limit is None:
+            return
+        breach = predict_breach(
+            metric,
+            forecast.mean.tolist(),
+            forecast.lower.tolist(),
+            forecast.upper.tolist(),
+            forecast.level,
+            forecast.step_ms,
+            turn.now,
+            float(self._series.hot["last"][row]),
+            known.limit,
+            known.direction,
+        )
+        if breach is None or breach.probability < self._config.goals.breach_probability:
+            if turn.state.predictions.pop(metric, None) is not None:
+                turn.touched = True
+            return
+        prediction = prediction_record(
+            breach,
+            known,
+            entity_id=turn.state.entity_id,
+            entity_type=turn.state.entity_type,
+            now=turn.now,
+            prediction_id=turn.new_id("prediction"),
+            confidence=forecast.coverage,
+            correlation_id=turn.correlation_id,
+        )
+        self._note(turn, metric, prediction)
+        if self._config.goals.auto_goal_setting:
+            goal = breach_goal(prediction, known, turn.state, turn.now, self._config.goals)
+            if not any(g.dedupe_key == goal.dedupe_key for g in turn.state.open_goals(metric)):
+                self._goals.request(turn, goal)
+
+    def _note(self, turn: Turn, metric: str, prediction: Prediction) -> None:
+        turn.state.predictions[metric] = prediction
+        turn.touched = True
+        turn.emit(PREDICTIONS, prediction)
+
+
+def _record(turn: Turn, metric: str, forecast: SeriesForecast) -> Forecast:
+    return Forecast(
+        entity_id=turn.state.entity_id,
+        entity_type=turn.state.entity_type,
+        timestamp=turn.now,
+        correlation_id=turn.correlation_id,
+        forecast_id=turn.new_id("forecast"),
+        metric=metric,
+        method=forecast.method,
+        step_seconds=forecast.step_ms / 1000,
+        predictions=tuple(forecast.mean.tolist()),
+        lower=tuple(forecast.lower.tolist()),
+        upper=tuple(forecast.upper.tolist()),
+        level=forecast.level,
+        error=forecast.error,
+        coverage=forecast.coverage,
+        points=forecast.points,
+    )

@@ -1,0 +1,243 @@
+"""A forecast that passes a limit: how likely, when, how bad, and the goal that follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from streams.core.config import GoalConfig, MetricConfig
+from streams.core.entity import EntityState
+from streams.core.goals.measurement import NOT_BEFORE
+from streams.core.goals.mitigations import mitigations
+from streams.core.goals.progress import signed_gap
+from streams.core.ids import stable_id
+from streams.errors import ConfigError
+from streams.records import (
+    CauseKind,
+    Direction,
+    Goal,
+    GoalOrigin,
+    GoalType,
+    Prediction,
+    PredictionKind,
+    Priority,
+    Severity,
+)
+
+_CRITICAL_UTILISATION = 0.95
+_BUSY_UTILISATION = 0.85
+_MIN_LEAD_MS = 60_000
+"""Least time that a goal is given, however near the breach is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreachForecast:
+    """How one metric is expected to stand to its limit within the horizon."""
+
+    metric: str
+    direction: Direction
+    limit: float
+    probability: float
+    """0..1 that the limit is passed: the largest chance of any single step, thus a lower bound
+    of the chance that it is passed at some step."""
+    crosses: bool
+    """Whether it is passed now or by the forecast mean."""
+    predicted_time: int
+    """First moment (ms) at which the mean is past the limit; without one, the likeliest step."""
+    current: float
+    mean: float
+    """Mean of the forecast over the horizon."""
+    peak: float
+    """Worst value of the forecast mean, or the current value where that is past the limit."""
+    horizon_ms: int
+
+
+def predict_breach(  # noqa: PLR0913, PLR0917 - a forecast's columns and scale, and its limit
+    metric: str,
+    forecast_mean: Sequence[float],
+    lower: Sequence[float],
+    upper: Sequence[float],
+    level: float,
+    step_ms: int,
+    now: int,
+    current: float,
+    limit: float,
+    direction: Direction,
+) -> BreachForecast | None:
+    """How ``forecast_mean`` (one value a step, the first at ``now + step_ms``) meets ``limit``.
+
+    ``lower`` and ``upper`` enclose the mass ``level`` (0..1 exclusive) of a normal distribution
+    at each step. A current value past the limit is a breach now, with probability 1. None when
+    there is nothing to judge: no steps, no side (direction reach), or a number that is not finite.
+    """
+    numbers = (*forecast_mean, *lower, *upper, current, limit)
+    if direction is Direction.REACH or not forecast_mean or not all(map(math.isfinite, numbers)):
+        return None
+    sign = 1.0 if direction is Direction.AT_MOST else -1.0
+    scale = 2 * NormalDist().inv_cdf(0.5 + level / 2)
+    margins = [sign * signed_gap(limit, mean) for mean in forecast_mean]
+    scores = [
+        _standardised(margin, (high - low) / scale)
+        for margin, low, high in zip(margins, lower, upper, strict=True)
+    ]
+    worst = min(range(len(scores)), key=scores.__getitem__)
+    first = next((step for step, margin in enumerate(margins) if margin < 0), worst)
+    past_now = sign * (current - limit) > 0
+    peak = sign * max(sign * mean for mean in forecast_mean)
+    return BreachForecast(
+        metric=metric,
+        direction=direction,
+        limit=limit,
+        probability=1.0 if past_now else _chance_past(scores[worst]),
+        crosses=past_now or margins[first] < 0,
+        predicted_time=now if past_now else now + (first + 1) * step_ms,
+        current=current,
+        mean=math.fsum(mean / len(forecast_mean) for mean in forecast_mean),
+        peak=sign * max(sign * peak, sign * current) if past_now else peak,
+        horizon_ms=len(forecast_mean) * step_ms,
+    )
+
+
+def prediction_record(
+    breach: BreachForecast,
+    metric_config: MetricConfig,
+    *,
+    entity_id: str,
+    entity_type: str,
+    now: int,
+    prediction_id: str,
+    confidence: float,
+    correlation_id: str = "",
+) -> Prediction:
+    """The published form. ``confidence`` (0..1) is that of the forecaster."""
+    return Prediction(
+        entity_id=entity_id,
+        entity_type=entity_type,
+        timestamp=now,
+        correlation_id=correlation_id,
+        prediction_id=prediction_id,
+        kind=PredictionKind.BREACH,
+        metric=breach.metric,
+        threshold=breach.limit,
+        probability=breach.probability,
+        horizon_ms=breach.horizon_ms,
+        predicted_time=breach.predicted_time,
+        current_value=breach.current,
+        predicted_value=breach.peak,
+        capacity=metric_config.capacity,
+        severity=severity(breach, metric_config.capacity),
+        confidence=confidence,
+        description=_describe(breach, metric_config, now),
+        mitigations=mitigations(breach.metric),
+    )
+
+
+def severity(breach: BreachForecast, capacity: float | None) -> Severity:
+    """critical, warning (high), caution (medium) or info (low).
+
+    A crossing is critical when the forecast stays past the mark on average: 95 % of the capacity,
+    or the limit itself where small values are bad or no capacity is known. Another crossing is
+    a warning. Without a crossing, average use above 85 % of the capacity is worth caution.
+    """
+    at_most = breach.direction is Direction.AT_MOST
+    use = breach.mean / capacity if at_most and capacity is not None else None
+    if use is not None:
+        lasting = use > _CRITICAL_UTILISATION
+    else:
+        lasting = breach.mean > breach.limit if at_most else breach.mean < breach.limit
+    if breach.crosses:
+        return Severity.CRITICAL if lasting else Severity.WARNING
+    return Severity.CAUTION if use is not None and use > _BUSY_UTILISATION else Severity.INFO
+
+
+def breach_goal(
+    prediction: Prediction,
+    metric_config: MetricConfig,
+    state: EntityState,
+    now: int,
+    config: GoalConfig,
+) -> Goal:
+    """The candidate that would prevent the predicted breach; ``admit`` decides on it.
+
+    The target is that share of the capacity which the configuration asks for, due ``lead_ms``
+    before the breach but never sooner than its hold could show. One open goal per entity and
+    metric: further predictions give the same dedupe key. Raises ConfigError when the metric has
+    no capacity.
+    """
+    target = metric_config.target
+    if target is None:
+        raise ConfigError(
+            "a goal needs the metric's capacity",
+            field=f"metrics.{prediction.metric}.capacity",
+            remedy="set the value at which the resource is full",
+        )
+    critical = prediction.severity is Severity.CRITICAL
+    goal_type = GoalType.BOTTLENECK_PREVENTION
+    predicted = now if prediction.predicted_time is None else prediction.predicted_time
+    bound = "above" if metric_config.direction is Direction.AT_LEAST else "below"
+    unit = f" {metric_config.unit}" if metric_config.unit else ""
+    return Goal(
+        entity_id=state.entity_id,
+        entity_type=state.entity_type,
+        timestamp=now,
+        correlation_id=prediction.correlation_id,
+        goal_id=stable_id("goal", prediction.prediction_id),
+        goal_type=goal_type,
+        priority=Priority.CRITICAL if critical else Priority.HIGH,
+        description=f"keep {prediction.metric} {bound} {target:g}{unit}: {prediction.description}",
+        target_metric=prediction.metric,
+        target_value=target,
+        unit=metric_config.unit,
+        direction=metric_config.direction,
+        hold_ms=config.hold_ms,
+        deadline=max(now + max(_MIN_LEAD_MS, config.hold_ms), predicted - config.lead_ms),
+        actions=prediction.mitigations,
+        origin=GoalOrigin.AUTONOMOUS,
+        cause_kind=CauseKind.PREDICTION,
+        cause_id=prediction.prediction_id,
+        cause_numbers=_numbers(prediction) | {NOT_BEFORE: float(predicted)},
+        dedupe_key="|".join((state.entity_id, goal_type.value, prediction.metric)),
+        metadata={
+            "severity": prediction.severity.value,
+            "prediction_confidence": f"{prediction.confidence:g}",
+        },
+    )
+
+
+def _standardised(margin: float, deviation: float) -> float:
+    """Deviations between the mean and the limit; negative when the mean is past it."""
+    if deviation > 0:
+        return margin / deviation
+    return -math.inf if margin < 0 else math.inf
+
+
+def _chance_past(score: float) -> float:
+    """Mass of the standard normal above ``score``."""
+    return 0.5 * math.erfc(score / math.sqrt(2))
+
+
+def _describe(breach: BreachForecast, metric_config: MetricConfig, now: int) -> str:
+    unit = f" {metric_config.unit}" if metric_config.unit else ""
+    side = "below" if breach.direction is Direction.AT_LEAST else "above"
+    ahead = breach.predicted_time - now
+    when = f"in {ahead / 60_000:.3g} min" if ahead > 0 else "now"
+    of = "" if metric_config.capacity is None else f" of {metric_config.capacity:g}{unit} capacity"
+    return (
+        f"{breach.metric} is {breach.current:g}{unit}{of} and passes {side} {breach.limit:g}{unit} "
+        f"{when} with probability {breach.probability:.2f} or more; worst forecast "
+        f"{breach.peak:g}{unit} within {breach.horizon_ms / 60_000:.3g} min"
+    )
+
+
+def _numbers(prediction: Prediction) -> dict[str, float]:
+    numbers = {
+        "probability": prediction.probability,
+        "limit": prediction.threshold,
+        "capacity": prediction.capacity,
+        "predicted_value": prediction.predicted_value,
+        "current": prediction.current_value,
+        "horizon_ms": float(prediction.horizon_ms),
+    }
+    return {name: number for name, number in numbers.items() if number is not None}

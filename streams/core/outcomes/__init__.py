@@ -1,0 +1,1 @@
+"""What actions really did, one record each."""

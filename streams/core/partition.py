@@ -1,0 +1,275 @@
+"""One partition: all that the engine knows about the entities whose keys fall into it.
+
+A metric batch takes the *fast path*, columns in and columns out. Records at which a rule may
+change something (a value crosses its limit, an open goal watches the series, an analysis is due)
+cut the batch: the entity's rows are learned up to and including that record, the rule sees the
+state as of that record, then the rest goes on. So results do not depend on how records were cut
+into batches, and emissions leave in the order of the records that caused them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from streams.core.batch import BoolArray, IntArray, MetricBatch, Positioned, series_key
+from streams.core.columns import group, previous_values
+from streams.core.config import CoreConfig
+from streams.core.emission import Dispatch, Emission, Position, Rejection
+from streams.core.entities import EntityStore
+from streams.core.rules import Rules
+from streams.core.series import SeriesStore
+from streams.core.store import ENTITIES, MODELS, SERIES, StateReader, Write
+from streams.core.turn import Turn
+from streams.records import Action
+
+METRICS = "metrics"
+
+
+class Applied(NamedTuple):
+    """What came of one batch."""
+
+    emissions: list[Emission]
+    dispatches: list[Dispatch]
+    rejections: list[Rejection]
+    skipped: int
+    """Records that the state already included."""
+
+
+class Snapshot(NamedTuple):
+    """What a checkpoint must store, and where reading may resume once it has."""
+
+    writes: dict[str, list[Write]]
+    """By table, in the order in which the tables must become durable."""
+    positions: dict[str, int]
+    """Source topic -> offset to commit."""
+
+
+class Partition:
+    """State of one partition and the only thing that changes it. Not thread-safe."""
+
+    def __init__(self, number: int, config: CoreConfig, reader: StateReader) -> None:
+        self.number = number
+        self._config = config
+        self.entities = EntityStore(reader)
+        self.series = SeriesStore(config, reader, self._is_watched)
+        self._rules = Rules(config, self.series)
+        self._applied: dict[str, int] = {}
+        self._pending: dict[str, int] = {}
+
+    # -- records ------------------------------------------------------------------------------
+
+    def apply(self, source: str, batch: Sequence[Positioned]) -> Applied:
+        """Apply events, actions, goals, outcomes or commands, in offset order."""
+        emissions: list[Emission] = []
+        dispatches: list[Dispatch] = []
+        rejections: list[Rejection] = []
+        skipped = 0
+        for offset, record in ((item.offset, item.record) for item in batch):
+            if not self._rules.concerns(source, record):
+                continue
+            state = self.entities.get(record.entity_id, record.entity_type)
+            position = Position(source, self.number, offset)
+            turn = Turn(state, position, record.timestamp, record.correlation_id)
+            if offset <= state.offsets.get(source, -1):
+                skipped += 1
+                self._rules.resume(turn, record)
+            else:
+                self._rules.apply(turn, record)
+                self.entities.touch(state, source, offset)
+                self._watch(turn)
+            emissions += turn.emissions
+            dispatches += turn.dispatches
+            rejections += turn.rejections
+            self._track(turn)
+        if batch:
+            self.advance(source, batch[-1].offset)
+        return Applied(emissions, dispatches, rejections, skipped)
+
+    def advance(self, source: str, offset: int) -> None:
+        """Records of ``source`` up to ``offset`` are done with, also those that were refused."""
+        self._applied[source] = max(offset, self._applied.get(source, -1))
+
+    # -- metrics ------------------------------------------------------------------------------
+
+    def apply_metrics(self, batch: MetricBatch) -> Applied:
+        """Learn a batch of metrics and run the rules that it triggers."""
+        if not len(batch):
+            return Applied([], [], [], 0)
+        rows = self.series.rows_of(batch.keys)
+        fresh = batch.offsets > self.series.hot["offset"][rows]
+        unlearned = batch.offsets > self.series.model_offset[rows]
+        self._begin(batch, rows)
+        emissions: list[Emission] = []
+        todo = np.arange(rows.size)
+        while todo.size:
+            triggered = self._triggered(batch, rows, todo, fresh)
+            if triggered.any():
+                now, rest, cuts = self._cut(rows, todo, triggered)
+            else:
+                now, rest, cuts = todo, todo[:0], todo[:0]
+            self._learn(batch, rows, now, unlearned)
+            self._update_hot(batch, rows, now, fresh)
+            for position in cuts.tolist():
+                emissions += self._run_rules(batch, int(rows[position]), position)
+            todo = rest
+        self.advance(METRICS, int(batch.offsets[-1]))
+        emissions.sort(key=lambda emission: emission.cause.offset)
+        return Applied(emissions, [], [], int(rows.size - np.count_nonzero(fresh)))
+
+    def _begin(self, batch: MetricBatch, rows: IntArray) -> None:
+        """Rows without a value yet get their baseline and their first analysis."""
+        hot = self.series.hot
+        begun = np.flatnonzero(hot["count"][rows] == 0)
+        if not begun.size:
+            return
+        firsts = begun[np.unique(rows[begun], return_index=True)[1]]
+        for position in firsts.tolist():
+            row = rows[position]
+            hot["baseline"][row] = batch.values[position]
+            hot["due"][row] = self.series.first_due(int(row), int(batch.timestamps[position]))
+
+    def _triggered(
+        self, batch: MetricBatch, rows: IntArray, todo: IntArray, fresh: BoolArray
+    ) -> BoolArray:
+        """Which of the records at ``todo`` concern a rule, as far as is known now."""
+        series, row = self.series, rows[todo]
+        due = series.hot["due"][row]
+        values = batch.values[todo]
+        outside = (values > series.upper[row]) | (values < series.lower[row])
+        wanted = series.watched[row] | (batch.timestamps[todo] >= due)
+        if outside.any():
+            groups = group(row)
+            before = previous_values(values, groups, series.hot["last"][groups.rows])
+            wanted |= outside & ~((before > series.upper[row]) | (before < series.lower[row]))
+        return wanted & fresh[todo]
+
+    def _cut(
+        self, rows: IntArray, todo: IntArray, triggered: BoolArray
+    ) -> tuple[IntArray, IntArray, IntArray]:
+        """Split at each entity's first trigger: (take now, leave, the triggers themselves)."""
+        codes: dict[str, int] = {}
+        entities = self.series.entities
+        code = np.array([codes.setdefault(entities[row], len(codes)) for row in rows[todo].tolist()])
+        cut = np.full(len(codes), np.iinfo(np.int64).max)
+        np.minimum.at(cut, code[triggered], todo[triggered])
+        taken = todo <= cut[code]
+        return todo[taken], todo[~taken], np.sort(cut[cut < np.iinfo(np.int64).max])
+
+    def _learn(
+        self, batch: MetricBatch, rows: IntArray, now: IntArray, unlearned: BoolArray
+    ) -> None:
+        """The models take in the records at ``now``."""
+        learn = now if unlearned[now].all() else now[unlearned[now]]
+        if not learn.size:
+            return
+        row, offsets = rows[learn], batch.offsets[learn]
+        self.series.bank.learn_many(row, batch.timestamps[learn], batch.values[learn])
+        groups = group(row)
+        self.series.mark_learned(groups.rows, offsets[groups.first], offsets[groups.last])
+
+    def _update_hot(
+        self, batch: MetricBatch, rows: IntArray, now: IntArray, fresh: BoolArray
+    ) -> None:
+        """The hot rows take in the records at ``now``."""
+        taken = now if fresh[now].all() else now[fresh[now]]
+        if not taken.size:
+            return
+        groups = group(rows[taken])
+        hot, each, values = self.series.hot, groups.rows, batch.values[taken]
+        before = previous_values(values, groups, hot["last"][each])
+        hot["previous"][each] = before[groups.last]
+        hot["last"][each] = values[groups.last]
+        hot["timestamp"][each] = batch.timestamps[taken][groups.last]
+        hot["offset"][each] = batch.offsets[taken][groups.last]
+        hot["count"][each] += groups.counts
+        self.series.mark_hot(each)
+
+    def _run_rules(self, batch: MetricBatch, row: int, position: int) -> list[Emission]:
+        """Rules for the record at ``position``, the newest of its row."""
+        series = self.series
+        offset = int(batch.offsets[position])
+        state = self.entities.get(series.entities[row], batch.entity_types[position])
+        turn = Turn(
+            state,
+            Position(METRICS, self.number, offset),
+            int(batch.timestamps[position]),
+            batch.correlation_ids[position],
+        )
+        analyse = turn.now >= series.hot["due"][row] or series.crossed(row)
+        if analyse:
+            interval = max(self._config.forecasting.interval_ms, 1)
+            series.hot["due"][row] = turn.now + interval
+        if offset <= state.offsets.get(METRICS, -1):
+            return []
+        self._rules.on_metric(turn, row, analyse=analyse)
+        if turn.touched:
+            self.entities.touch(state, METRICS, offset)
+            self._watch(turn)
+        return turn.emissions
+
+    # -- checkpoint ---------------------------------------------------------------------------
+
+    def snapshot(self, model_bytes: int | None) -> Snapshot:
+        """Take what must be stored. ``model_bytes`` bounds the models' share; None takes all.
+
+        The positions hold once the writes are durable. They never pass a metric that an unsaved
+        model still needs, nor an action whose outcome is not known yet.
+        """
+        writes = {
+            ENTITIES: self.entities.take(),
+            SERIES: self.series.take_hot(),
+            MODELS: self.series.take_models(model_bytes),
+        }
+        positions = {source: offset + 1 for source, offset in self._applied.items()}
+        oldest = self.series.oldest_unsaved()
+        if oldest is not None and METRICS in positions:
+            positions[METRICS] = min(positions[METRICS], oldest)
+        if self._pending and "actions" in positions:
+            positions["actions"] = min(positions["actions"], *self._pending.values())
+        return Snapshot(writes, positions)
+
+    def evict(self, series: int, entities: int) -> int:
+        """Bound the caches; only call when every snapshot taken has reached the store."""
+        return self.series.evict(series) + self.entities.evict(entities)
+
+    # -- questions ----------------------------------------------------------------------------
+
+    @property
+    def resident(self) -> int:
+        """Series held in memory."""
+        return len(self.series)
+
+    def applied(self, source: str) -> int:
+        """Offset of the last record of ``source`` that was applied; -1 for none since loading."""
+        return self._applied.get(source, -1)
+
+    def resident_keys(self, table: str) -> list[str]:
+        """Keys of a stored table that are held in memory."""
+        if table == ENTITIES:
+            return self.entities.resident()
+        return [key for key in self.series.keys if key]
+
+    def is_pending(self, action: Action) -> bool:
+        """Whether an accepted action has no outcome yet."""
+        state = self.entities.find(action.entity_id)
+        return state is not None and action.action_id in state.pending
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _is_watched(self, entity_id: str, metric: str) -> bool:
+        state = self.entities.find(entity_id)
+        return bool(state and state.open_goals(metric))
+
+    def _watch(self, turn: Turn) -> None:
+        for metric in turn.changed_metrics:
+            key = series_key(turn.state.entity_id, metric)
+            self.series.set_watched(key, bool(turn.state.open_goals(metric)))
+
+    def _track(self, turn: Turn) -> None:
+        for action in turn.dispatches:
+            self._pending.setdefault(action.action.action_id, turn.position.offset)
+        for action_id in turn.settled:
+            self._pending.pop(action_id, None)

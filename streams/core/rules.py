@@ -1,0 +1,125 @@
+"""What each kind of input record does to an entity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from streams.core.analysis import Analysis
+from streams.core.config import CoreConfig
+from streams.core.entity import PendingAction
+from streams.core.goals.keeper import Goalkeeper
+from streams.core.goals.targets import GOAL_STATE
+from streams.core.series import SeriesStore
+from streams.core.turn import Turn
+from streams.records import Action, Command, Event, Goal, Outcome, Record
+
+
+
+class Rules:
+    """Rules over the state of one entity at a time; metrics are read from ``series``."""
+
+    def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
+        self._config = config
+        self._goals = Goalkeeper(config, series)
+        self._analysis = Analysis(config, series, self._goals)
+        self._commands: dict[str, Callable[[Turn, Command], None]] = {
+            "goal.create": self._create_goal,
+            "goal.cancel": self._cancel_goal,
+        }
+
+    def concerns(self, source: str, record: Record) -> bool:
+        """Whether the record may change anything; others leave no trace in the state."""
+        if source == "events":
+            return isinstance(record, Event) and record.event_type == GOAL_STATE
+        # Revisions from 1 on are the engine's own words, coming back.
+        return not isinstance(record, Goal) or record.revision == 0
+
+    def apply(self, turn: Turn, record: Record) -> None:
+        """Apply a record that the state does not include yet. Metrics have ``on_metric``."""
+        turn.touched = True
+        match record:
+            case Action():
+                self._on_action(turn, record)
+            case Outcome():
+                self._on_outcome(turn, record)
+            case Goal():
+                self._goals.request(turn, record)
+            case Event():
+                self._on_goal_state(turn, record)
+            case Command():
+                self._on_command(turn, record)
+            case _:
+                turn.reject("unexpected", f"{type(record).__name__} is not an input record")
+
+    def resume(self, turn: Turn, record: Record) -> None:
+        """The state already includes this record: take up what was left open."""
+        if isinstance(record, Action) and record.action_id in turn.state.pending:
+            turn.dispatch(record, resumed=True)
+
+    def on_metric(self, turn: Turn, row: int, *, analyse: bool) -> None:
+        """The newest value of a series, where a goal watches it or an analysis is due."""
+        self._goals.measure(turn, row)
+        if analyse:
+            self._analysis.run(turn, row)
+
+    def _on_action(self, turn: Turn, action: Action) -> None:
+        if not self._first(turn, "action", action.action_id):
+            return
+        self._goals.suggest(turn, action)
+        if not action.dry_run:
+            turn.state.pending[action.action_id] = PendingAction(
+                action=action, accepted_at=turn.now
+            )
+            turn.dispatch(action)
+
+    def _on_outcome(self, turn: Turn, outcome: Outcome) -> None:
+        if not outcome.status.is_final or not self._first(turn, "outcome", outcome.event_id):
+            return
+        # An action that was carried out elsewhere must not be dispatched when it arrives later.
+        if outcome.action_id:
+            self._first(turn, "action", outcome.action_id)
+        if turn.state.pending.pop(outcome.action_id, None) is not None:
+            turn.settled.append(outcome.action_id)
+        turn.state.outcomes.append(outcome)
+        del turn.state.outcomes[: -self._config.outcomes_kept]
+
+    def _on_goal_state(self, turn: Turn, event: Event) -> None:
+        if self._first(turn, "event", event.event_id):
+            self._goals.replace_targets(turn, event)
+
+    def _on_command(self, turn: Turn, command: Command) -> None:
+        if not self._first(turn, "command", command.command_id):
+            return
+        run = self._commands.get(command.command)
+        if run is None:
+            known = ", ".join(sorted(self._commands))
+            turn.reject("unknown_command", f"command is {command.command!r}; use one of {known}")
+            return
+        run(turn, command)
+
+    def _create_goal(self, turn: Turn, command: Command) -> None:
+        fields: dict[str, object] = {
+            "goal_id": command.target or turn.new_id("goal"),
+            "entity_id": command.entity_id,
+            "entity_type": command.entity_type,
+            "timestamp": command.timestamp,
+            "correlation_id": turn.correlation_id,
+        }
+        fields.update(command.arguments)
+        try:
+            goal = msgspec.convert(fields, Goal, strict=False)
+        except msgspec.ValidationError as error:
+            turn.reject("invalid_goal", f"arguments of goal.create: {error}")
+            return
+        self._goals.request(turn, cast(Goal, msgspec.structs.replace(goal, revision=0)))
+
+    def _cancel_goal(self, turn: Turn, command: Command) -> None:
+        if not self._goals.cancel(turn, command.target, command.arguments.get("reason", "")):
+            turn.reject("unknown_goal", f"target is {command.target!r}; name an open goal")
+
+    def _first(self, turn: Turn, kind: str, id_: str) -> bool:
+        """Note an id; False when it was handled before."""
+        return turn.state.remember(f"{kind}:{id_}", turn.now, self._config.ids_kept)

@@ -1,0 +1,1 @@
+"""What to change next, said to whoever is about to act."""

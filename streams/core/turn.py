@@ -1,0 +1,63 @@
+"""One record's turn: the state a rule may change and what it wants done."""
+
+from __future__ import annotations
+
+from streams.core.emission import Dispatch, Emission, Position, Rejection
+from streams.core.entity import EntityState
+from streams.core.ids import stable_id
+from streams.records import Action, Record
+
+
+class Turn:
+    """Passed to every rule; collects effects in the order in which they are decided."""
+
+    __slots__ = (
+        "_ordinals",
+        "changed_metrics",
+        "correlation_id",
+        "dispatches",
+        "emissions",
+        "now",
+        "position",
+        "rejections",
+        "settled",
+        "state",
+        "touched",
+    )
+
+    def __init__(
+        self, state: EntityState, position: Position, now: int, correlation_id: str
+    ) -> None:
+        self.state = state
+        self.position = position
+        self.now = now
+        """Event time of the record, ms."""
+        self.correlation_id = correlation_id or stable_id(
+            "correlation", position.topic, position.partition, position.offset
+        )
+        self.emissions: list[Emission] = []
+        self.dispatches: list[Dispatch] = []
+        self.rejections: list[Rejection] = []
+        self.settled: list[str] = []
+        """Action ids whose outcome is now known."""
+        self.changed_metrics: set[str] = set()
+        """Metrics for which an open goal came or went."""
+        self.touched = False
+        """Whether ``state`` differs from what is stored."""
+        self._ordinals: dict[str, int] = {}
+
+    def new_id(self, rule: str) -> str:
+        """An id that is the same whenever this record is applied."""
+        ordinal = self._ordinals.get(rule, 0)
+        self._ordinals[rule] = ordinal + 1
+        where = self.position
+        return stable_id(rule, where.topic, where.partition, where.offset, ordinal)
+
+    def emit(self, topic: str, record: Record) -> None:
+        self.emissions.append(Emission(topic, record, self.position))
+
+    def dispatch(self, action: Action, *, resumed: bool = False) -> None:
+        self.dispatches.append(Dispatch(action, self.position, resumed))
+
+    def reject(self, reason: str, detail: str) -> None:
+        self.rejections.append(Rejection(self.position.offset, reason, detail))

@@ -1,0 +1,88 @@
+"""The vocabulary: frozen, slotted records with ids, units and UTC millisecond times."""
+
+from streams.records.action import Action
+from streams.records.alert import Alert
+from streams.records.base import Priority, Record, Severity
+from streams.records.command import Command
+from streams.records.deadletter import DeadLetter, Header
+from streams.records.decision import Candidate, Decision
+from streams.records.event import Event
+from streams.records.feedback import Feedback, Observation
+from streams.records.forecast import Forecast, Pattern, PatternType, Prediction, PredictionKind
+from streams.records.goal import (
+    CauseKind,
+    Direction,
+    Goal,
+    GoalOrigin,
+    GoalStatus,
+    GoalType,
+    Trend,
+)
+from streams.records.loop import LoopEvent, LoopState
+from streams.records.metric import Metric, Tag
+from streams.records.outcome import Outcome, OutcomeStatus
+from streams.records.plan import Plan, PlanPolicy, PlanStatus, PlanStep, Strategy
+from streams.records.suggestion import GoalAnalysis, Suggestion, SuggestionKind
+
+RECORD_TYPES: tuple[type[Record], ...] = (
+    Metric,
+    Event,
+    Action,
+    Goal,
+    Plan,
+    Suggestion,
+    Feedback,
+    Outcome,
+    LoopEvent,
+    Forecast,
+    Prediction,
+    Pattern,
+    Alert,
+    Command,
+    Decision,
+    DeadLetter,
+)
+"""Every record that travels on a topic; each has a schema of the same name."""
+
+__all__ = [
+    "RECORD_TYPES",
+    "Action",
+    "Alert",
+    "Candidate",
+    "CauseKind",
+    "Command",
+    "DeadLetter",
+    "Decision",
+    "Direction",
+    "Event",
+    "Feedback",
+    "Forecast",
+    "Goal",
+    "GoalAnalysis",
+    "GoalOrigin",
+    "GoalStatus",
+    "GoalType",
+    "Header",
+    "LoopEvent",
+    "LoopState",
+    "Metric",
+    "Observation",
+    "Outcome",
+    "OutcomeStatus",
+    "Pattern",
+    "PatternType",
+    "Plan",
+    "PlanPolicy",
+    "PlanStatus",
+    "PlanStep",
+    "Prediction",
+    "PredictionKind",
+    "Priority",
+    "Record",
+    "Severity",
+    "Strategy",
+    "Suggestion",
+    "SuggestionKind",
+    "Tag",
+    "Trend",
+]

@@ -1,0 +1,36 @@
+"""Why the engine did what it did: one record per choice."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.records.base import Record
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One option that was weighed."""
+
+    name: str
+    score: float
+    propensity: float
+    """Probability with which the policy chose it, 0..1."""
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    decision_id: str
+    kind: str
+    """suggestion, goal, plan, action, refusal, …"""
+    subject_id: str
+    """Id of the record that came of it."""
+    inputs: dict[str, int] = {}
+    """Source topic to the offset that the decision saw last."""
+    model_version: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    chosen: str = ""
+    reason: str = ""
+    expected_metric: str = ""
+    expected_effect: float | None = None
+    expected_lower: float | None = None
+    expected_upper: float | None = None
+    measured_effect: float | None = None
+    actor: str = ""

@@ -1,0 +1,1 @@
+"""The Faust edge: transport in batches, tables, checkpoints, recovery, handlers, the worker."""

@@ -1,0 +1,75 @@
+"""The access rules that follow from the declared topics: one principal a role, else denied."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from streams.wire.topology import Role, TopicSpec, Topology
+
+_READ = ("Read", "Describe")
+_WRITE = ("Write", "Describe")
+_MANAGE = ("Create", "Alter", "AlterConfigs", "Describe", "DescribeConfigs")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One allowed access."""
+
+    role: Role
+    resource: str
+    """topic or group."""
+    pattern: str
+    """literal, or prefixed: every name that starts with ``name``."""
+    name: str
+    operations: tuple[str, ...]
+
+    def command(self, principal: str, bootstrap: str) -> str:
+        """The rule as a command of Kafka's own tool."""
+        words = ["kafka-acls.sh", "--bootstrap-server", bootstrap, "--add"]
+        words += ["--allow-principal", principal]
+        for operation in self.operations:
+            words += ["--operation", operation]
+        words += [f"--{self.resource}", self.name, "--resource-pattern-type", self.pattern]
+        return shlex.join(words)
+
+
+def rules(topology: Topology) -> list[Rule]:
+    """All rules, by role.
+
+    Topics are named one by one, since a prefix would reach names that are not declared. The
+    changelogs and the consumer groups, whose names a role may extend, are prefixed. Deleting
+    is in no role.
+    """
+    return [rule for role in Role for rule in _rules_of(role, topology)]
+
+
+def _rules_of(role: Role, topology: Topology) -> Iterator[Rule]:
+    for spec in topology.topics:
+        operations = _operations(role, spec)
+        if operations:
+            yield Rule(role, "topic", "literal", spec.name, operations)
+    if role is Role.WORKER:
+        # Create: the engine makes a changelog that is missing.
+        operations = ("Create", "Describe", "DescribeConfigs", "Read", "Write")
+        yield Rule(role, "topic", "prefixed", f"{topology.app_id}-", operations)
+        yield Rule(role, "group", "prefixed", topology.app_id, ("Describe", "Read"))
+        return
+    if role is Role.OPERATOR:
+        for spec in topology.changelogs:
+            yield Rule(role, "topic", "literal", spec.name, _MANAGE)
+    if any(role in spec.readers for spec in topology.topics):
+        name = f"{topology.prefix}{role.value}-"
+        yield Rule(role, "group", "prefixed", name, ("Describe", "Read"))
+
+
+def _operations(role: Role, spec: TopicSpec) -> tuple[str, ...]:
+    allowed: set[str] = set()
+    if role in spec.readers:
+        allowed.update(_READ)
+    if role in spec.writers:
+        allowed.update(_WRITE)
+    if role is Role.OPERATOR:
+        allowed.update(_MANAGE)
+    return tuple(sorted(allowed))

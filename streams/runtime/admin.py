@@ -1,0 +1,274 @@
+"""Brings the topics of a cluster and the schemas of a registry in step with the declaration."""
+
+# The admin package of confluent-kafka re-exports its names without saying so to type checkers.
+# pyright: reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
+from streams.runtime.topic_changes import ActualTopic, Change, ChangeKind, topic_changes
+from streams.wire.registry import Registry
+from streams.wire.schemas import schema_json
+from streams.wire.topology import TopicSpec, Topology
+
+_T = TypeVar("_T")
+
+_NO_ANSWER = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._SSL,
+        KafkaError._AUTHENTICATION,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+
+
+def quiet_logger() -> logging.Logger:
+    """For a client whose troubles are reported as errors: librdkafka's own lines are dropped."""
+    logger = logging.Logger("librdkafka")
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+class Troubles:
+    """Collects why a client has no connection; pass ``note`` as its ``error_cb``."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._reasons: dict[str, None] = {}
+
+    def note(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._reasons[error.str().partition(" (")[0]] = None
+
+    def unavailable(self) -> Unavailable:
+        """The error for an operator, with the reasons that the client gave."""
+        reasons = "; ".join(list(self._reasons)[:3]) or "no answer in time"
+        return Unavailable(
+            f"broker does not answer: {reasons}",
+            field="kafka.bootstrap",
+            value=self._bootstrap,
+            remedy="start the broker, or correct kafka.bootstrap and the kafka.ssl_… and "
+            "kafka.sasl_… settings",
+        )
+
+
+class Cluster:
+    """The topics of a cluster. Every call ends within ``timeout`` seconds or raises Unavailable."""
+
+    def __init__(self, client: Mapping[str, Any], timeout: float = 10.0) -> None:
+        self._troubles = Troubles(str(client["bootstrap.servers"]))
+        self._timeout = timeout
+        try:
+            settings: dict[str, Any] = {**client, "error_cb": self._troubles.note}
+            self._admin = AdminClient(settings, logger=quiet_logger())
+        except KafkaException as error:
+            reason = error.args[0].str()
+            raise ConfigError(
+                f"Kafka client refuses its settings: {reason}",
+                remedy="correct the kafka section of the settings",
+            ) from error
+
+    def topics(self, names: Collection[str]) -> dict[str, ActualTopic]:
+        """Those of ``names`` that are there."""
+        metadata = self._metadata().topics
+        present = [name for name in names if name in metadata and metadata[name].error is None]
+        configs = self._configs(present)
+        return {
+            name: ActualTopic(
+                partitions=len(metadata[name].partitions),
+                replication=len(metadata[name].partitions[0].replicas),
+                config=configs[name],
+            )
+            for name in present
+        }
+
+    def partition_counts(self) -> dict[str, int]:
+        """Every topic of the cluster and how many partitions it has."""
+        return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+
+    def create(self, specs: Sequence[TopicSpec]) -> None:
+        """Create topics; one that another process just created is fine."""
+        if not specs:
+            return
+        new = [
+            NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config))
+            for spec in specs
+        ]
+        futures = self._admin.create_topics(
+            new, operation_timeout=self._timeout, request_timeout=self._timeout
+        )
+        for name, future in futures.items():
+            self._wait(future, f"create {name}", accept=KafkaError.TOPIC_ALREADY_EXISTS)
+
+    def alter(self, values: Mapping[str, Mapping[str, str]]) -> None:
+        """Set configuration values: topic to name to value; the other values stay."""
+        if not values:
+            return
+        resources = [
+            ConfigResource(
+                ResourceType.TOPIC,
+                topic,
+                incremental_configs=[
+                    ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                    for name, value in entries.items()
+                ],
+            )
+            for topic, entries in values.items()
+        ]
+        futures = self._admin.incremental_alter_configs(resources, request_timeout=self._timeout)
+        for resource, future in futures.items():
+            self._wait(future, f"alter {resource.name}")
+
+    def grow(self, partitions: Mapping[str, int]) -> None:
+        """Raise topics to a number of partitions."""
+        if not partitions:
+            return
+        new = [NewPartitions(name, count) for name, count in partitions.items()]
+        futures = self._admin.create_partitions(
+            new, operation_timeout=self._timeout, request_timeout=self._timeout
+        )
+        for name, future in futures.items():
+            self._wait(future, f"add partitions to {name}")
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete topics with all their records."""
+        if not names:
+            return
+        futures = self._admin.delete_topics(
+            list(names), operation_timeout=self._timeout, request_timeout=self._timeout
+        )
+        for name, future in futures.items():
+            self._wait(future, f"delete {name}", accept=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+    def _metadata(self) -> ClusterMetadata:
+        return self._answer(lambda: self._admin.list_topics(timeout=self._timeout), "list topics")
+
+    def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        if not names:
+            return {}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        futures = self._admin.describe_configs(resources, request_timeout=self._timeout)
+        return {
+            resource.name: {
+                name: entry.value
+                for name, entry in self._wait(future, f"describe {resource.name}").items()
+            }
+            for resource, future in futures.items()
+        }
+
+    def _wait(self, future: Future[Any], what: str, accept: int | None = None) -> Any:
+        # A little longer than the request itself, so that its own error comes first.
+        return self._answer(lambda: future.result(self._timeout + 2), what, accept)
+
+    def _answer(self, ask: Callable[[], _T], what: str, accept: int | None = None) -> _T | Any:
+        try:
+            return ask()
+        except FutureTimeout:
+            raise self._troubles.unavailable() from None
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() == accept:
+                return None
+            if reason.code() in _NO_ANSWER:
+                self._admin.poll(0)
+                raise self._troubles.unavailable() from None
+            raise GoalstreamError(
+                f"cluster refuses to {what}: {reason.str()}",
+                remedy="give this user the rights of the operator ('goalstream topics acls'), "
+                "and check that the cluster has enough brokers for topics.replication",
+            ) from error
+
+
+def plan(topology: Topology, cluster: Cluster, registry: Registry) -> list[Change]:
+    """All differences to the cluster and the registry. Raises Unavailable."""
+    names = [*(spec.name for spec in topology.all()), *topology.removed]
+    changes = topic_changes(topology, cluster.topics(names))
+    return [*changes, *schema_changes(topology, registry)]
+
+
+def schema_changes(topology: Topology, registry: Registry) -> list[Change]:
+    """Schemas that the registry does not have under their subject. Raises Unavailable."""
+    return [
+        Change(ChangeKind.REGISTER, spec.subject, wanted=spec.record_type.__name__)
+        for spec in topology.topics
+        if spec.record_type is not None and not _registered(spec, registry)
+    ]
+
+
+def apply(
+    changes: Iterable[Change],
+    topology: Topology,
+    cluster: Cluster,
+    registry: Registry,
+    *,
+    delete_removed: bool = False,
+) -> list[Change]:
+    """Make the changes, and return those made.
+
+    Schemas come first, so that a refused schema leaves the topics as they were. A blocked
+    change raises ConfigError before anything is touched; deletions are made only when asked
+    for; manual differences stay.
+    """
+    changes = list(changes)
+    _refuse_blocked(changes)
+    by_kind = {kind: [c for c in changes if c.kind is kind] for kind in ChangeKind}
+    specs = {spec.name: spec for spec in topology.all()}
+    subjects = {spec.subject: spec for spec in topology.topics}
+    for change in by_kind[ChangeKind.REGISTER]:
+        record_type = subjects[change.target].record_type
+        assert record_type is not None
+        registry.register(change.target, schema_json(record_type))
+    cluster.create([specs[change.target] for change in by_kind[ChangeKind.CREATE]])
+    altered: dict[str, dict[str, str]] = {}
+    for change in by_kind[ChangeKind.ALTER]:
+        altered.setdefault(change.target, {})[change.setting] = change.wanted
+    cluster.alter(altered)
+    cluster.grow({change.target: int(change.wanted) for change in by_kind[ChangeKind.GROW]})
+    left = {ChangeKind.MANUAL} if delete_removed else {ChangeKind.MANUAL, ChangeKind.DELETE}
+    if delete_removed:
+        cluster.delete([change.target for change in by_kind[ChangeKind.DELETE]])
+    return [change for change in changes if change.kind not in left]
+
+
+def _refuse_blocked(changes: Iterable[Change]) -> None:
+    blocked = [change for change in changes if change.kind is ChangeKind.BLOCKED]
+    if blocked:
+        first = blocked[0]
+        raise ConfigError(
+            f"{len(blocked)} topics cannot be brought in step, nothing was changed: "
+            f"{first.target} has {first.current} partitions, declared are {first.wanted}",
+            field="partitions",
+            value=int(first.wanted),
+            remedy=first.reason,
+        )
+
+
+def _registered(spec: TopicSpec, registry: Registry) -> bool:
+    assert spec.record_type is not None
+    try:
+        registry.lookup(spec.subject, schema_json(spec.record_type))
+    except UnknownName:
+        return False
+    return True

@@ -1,0 +1,108 @@
+"""The Faust application: agents, tables and settings of one worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import faust
+from faust.types import TP
+
+from streams.runtime.recovery import BatchTableManager, ChangelogReader
+from streams.runtime.topic import BatchTopic
+from streams.runtime.transport import BatchConsumer, BatchTransport, RawBatch
+
+SOURCES = ("goals", "commands", "metrics", "events", "actions", "outcomes")
+"""Logical topics that a worker reads."""
+BUFFERED_BATCHES = 16
+"""Batches that wait in front of an agent before its partition is paused."""
+
+Handle = Callable[[str, int, RawBatch], Awaitable[None]]
+
+
+class Broker(NamedTuple):
+    """How to reach Kafka, in Faust's terms."""
+
+    url: str
+    credentials: Any = None
+
+
+class GoalstreamApp(faust.App):
+    """A Faust app that is embedded in an asyncio program and delivers batches."""
+
+    changelogs: ChangelogReader
+    before_stop: Callable[[], Awaitable[None]]
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    async def on_stop(self) -> None:
+        # Faust closes the tables in its own on_stop; the last checkpoint comes before.
+        await self.before_stop()
+        await super().on_stop()
+
+    @property
+    def batches(self) -> BatchConsumer:
+        """The consumer, as what it is."""
+        consumer = self.consumer
+        if not isinstance(consumer, BatchConsumer):
+            raise TypeError(f"consumer is a {type(consumer).__name__}")
+        return consumer
+
+
+def create_app(
+    app_id: str,
+    broker: Broker,
+    state_dir: Path,
+    partitions: int,
+    batch_records: int,
+) -> GoalstreamApp:
+    """An app without agents and tables; nothing connects before ``start``."""
+    return GoalstreamApp(
+        app_id,
+        broker=broker.url,
+        broker_credentials=broker.credentials,
+        loop=asyncio.get_running_loop(),
+        store="rocksdb://",
+        datadir=str(state_dir),
+        Topic=BatchTopic,
+        TableManager=BatchTableManager,
+        topic_partitions=partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=False,
+        autodiscover=False,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=BUFFERED_BATCHES,
+        stream_recovery_delay=0.0,
+        broker_max_poll_records=batch_records * 4,
+        consumer_auto_offset_reset="earliest",
+        producer_linger=0.0,
+        producer_acks=-1,
+        producer_max_batch_size=900_000,
+        producer_max_request_size=1_000_000,
+    )
+
+
+def add_agents(app: GoalstreamApp, topic_name: Callable[[str], str], handle: Handle) -> None:
+    """One agent a source topic; each hands its batches to ``handle`` in order."""
+    for source in SOURCES:
+        _add_agent(app, source, topic_name(source), handle)
+
+
+def _add_agent(app: GoalstreamApp, source: str, kafka_topic: str, handle: Handle) -> None:
+    async def agent(stream: Any) -> None:
+        batches = stream.noack()
+        async for batch in batches:
+            message = batches.current_event.message
+            await handle(source, message.partition, batch)
+            app.batches.ack(message)
+
+    app.agent(app.topic(kafka_topic), name=source)(agent)
+
+
+def source_partition(topic_name: Callable[[str], str], source: str, partition: int) -> TP:
+    return TP(topic_name(source), partition)

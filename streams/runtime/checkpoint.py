@@ -1,0 +1,118 @@
+"""Makes state durable, then commits: outputs, changelog, RocksDB, offsets, in this order.
+
+Whatever a crash cuts off, the committed offset is never ahead of stored state, and every stored
+value knows which records it includes; so the records in between are read again and each value
+takes in only those that it lacks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from streams.core.partition import Partition, Snapshot
+from streams.core.store import TABLES
+from streams.runtime.metrics import WorkerMetrics
+from streams.runtime.outbox import Outbox
+from streams.runtime.positions import CommitPositions, Source
+from streams.runtime.tables import TableSet
+
+
+class Limits(NamedTuple):
+    """Bounds of one checkpoint and of the caches that it trims."""
+
+    model_bytes: int
+    """Model state written per checkpoint; the rest waits, longest unsaved first."""
+    series: int
+    entities: int
+
+
+class Commit(Protocol):
+    def __call__(self, positions: Mapping[Source, int], /) -> Awaitable[bool]: ...
+
+
+class Checkpointer:
+    """One checkpoint at a time over all partitions of a worker."""
+
+    def __init__(
+        self,
+        tables: TableSet,
+        outbox: Outbox,
+        commit: Commit,
+        topic_name: Callable[[str], str],
+        limits: Limits,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._tables = tables
+        self._outbox = outbox
+        self._commit = commit
+        self._topic_name = topic_name
+        self._limits = limits
+        self._metrics = metrics
+        self.positions = CommitPositions()
+        self.completed = 0
+        """Checkpoints that went through."""
+
+    async def run(self, partitions: Mapping[int, Partition], *, everything: bool) -> bool:
+        """Store what changed and commit; True when there was anything to do.
+
+        ``everything`` ignores the byte budget: for hand-over and stop. Raises Unavailable when
+        Kafka does not take it; the caller must then end the process. Not reentrant.
+        """
+        started = time.perf_counter()
+        budget = None if everything else self._limits.model_bytes // max(1, len(partitions))
+        taken = {number: part.snapshot(budget) for number, part in partitions.items()}
+        ticket = self.positions.open(self._sources(taken))
+        written = await self._store(taken)
+        positions = self.positions.close(ticket)
+        if positions and await self._commit(positions):
+            self.positions.committed(positions)
+        self._trim(partitions)
+        self.completed += 1
+        if written or positions:
+            self._metrics.checkpoint_seconds.observe(time.perf_counter() - started)
+        return bool(written or positions)
+
+    def _sources(self, taken: Mapping[int, Snapshot]) -> dict[Source, int]:
+        return {
+            Source(self._topic_name(source), number): offset
+            for number, snapshot in taken.items()
+            for source, offset in snapshot.positions.items()
+        }
+
+    async def _store(self, taken: Mapping[int, Snapshot]) -> int:
+        """Outputs, then each table's changelog, then RocksDB; returns how many values."""
+        await self._outbox.flush()
+        last: dict[tuple[str, int], int] = {}
+        total = 0
+        for table in TABLES:
+            # One flush a table keeps the order that Snapshot asks for, whatever a crash cuts off.
+            topic = self._tables.changelog(table)
+            count = 0
+            for number, snapshot in taken.items():
+                self._outbox.extend(topic, number, snapshot.writes[table])
+                count += len(snapshot.writes[table])
+            if count:
+                last |= await self._outbox.flush()
+                self._metrics.checkpoint_records.labels(table).inc(count)
+                total += count
+        for table in TABLES:
+            topic = self._tables.changelog(table)
+            for number, snapshot in taken.items():
+                writes = snapshot.writes[table]
+                if writes:
+                    await self._tables.write(table, number, writes, last[topic, number])
+        return total
+
+    def resident_limit(self, partitions: int) -> int:
+        """Series that one of ``partitions`` may hold before it must be trimmed."""
+        return self._limits.series // max(1, partitions)
+
+    def _trim(self, partitions: Mapping[int, Partition]) -> None:
+        # Trimming to well below the limit keeps the next batch from asking for it again.
+        entities = self._limits.entities // max(1, len(partitions))
+        limit = self.resident_limit(len(partitions))
+        for part in partitions.values():
+            keep = limit * 3 // 4 if part.resident > limit else limit
+            part.evict(keep, entities)

@@ -1,0 +1,150 @@
+"""Runs the handlers of dispatched actions; each ends in exactly one outcome.
+
+An action gets here only after the state that remembers it is durable (intent before act). Its
+outcome has an id derived from the action's, so a repeat can be told from a second act. When a
+worker dies between act and outcome, its successor first reads the outcomes up to their end; what
+is still open then is run again if the handler is idempotent, and ends as Interrupted if not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import structlog
+
+from streams.core.emission import Dispatch
+from streams.core.outcomes.build import (
+    HandlerResult,
+    failure,
+    interpret,
+    interrupted,
+    no_handler,
+    outcome_for,
+    timed_out,
+)
+from streams.records import Action, Outcome
+from streams.runtime.handlers import Handler, HandlerRegistry
+
+log = structlog.get_logger(__name__)
+
+
+class Actions(Protocol):
+    """What the dispatcher needs to know from the engine."""
+
+    async def outcomes_read(self, partition: int) -> bool:
+        """Wait until the outcomes that existed at assignment are applied; False when it is lost."""
+        ...
+
+    def is_pending(self, partition: int, action: Action) -> bool:
+        """Whether the action still has no outcome."""
+        ...
+
+    async def publish(self, partition: int, outcome: Outcome) -> None:
+        """Send an outcome to the outcomes topic."""
+        ...
+
+
+class Dispatcher:
+    """Bounded concurrency over all actions of a worker."""
+
+    def __init__(
+        self,
+        handlers: HandlerRegistry,
+        actions: Actions,
+        *,
+        concurrency: int,
+        timeout_seconds: float,
+        agent_name: str,
+        leave_unhandled: bool,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._handlers = handlers
+        self._actions = actions
+        self._slots = asyncio.Semaphore(concurrency)
+        self._timeout = timeout_seconds
+        self._agent_name = agent_name
+        self._leave_unhandled = leave_unhandled
+        self._now_ms = now_ms
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, dispatches: Iterable[Dispatch]) -> None:
+        """Run the handlers of actions whose intent is durable. An id that runs is not restarted."""
+        for dispatch in dispatches:
+            action_id = dispatch.action.action_id
+            if action_id in self._running:
+                continue
+            task = asyncio.create_task(self._settle(dispatch), name=f"action {action_id}")
+            self._running[action_id] = task
+            task.add_done_callback(lambda _, id_=action_id: self._running.pop(id_, None))
+
+    async def settle(self, seconds: float) -> int:
+        """Wait up to ``seconds`` for running handlers; returns how many still run."""
+        tasks = list(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        return len(self._running)
+
+    async def stop(self) -> None:
+        """Cancel what still runs; its outcome stays open for the successor."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self, dispatch: Dispatch) -> None:
+        action, partition = dispatch.action, dispatch.cause.partition
+        if dispatch.resumed:
+            if not await self._actions.outcomes_read(partition):
+                return
+            if not self._actions.is_pending(partition, action):
+                return
+        outcome = await self._outcome(action, resumed=dispatch.resumed)
+        if outcome is not None:
+            await self._actions.publish(partition, outcome)
+
+    async def _outcome(self, action: Action, *, resumed: bool) -> Outcome | None:
+        handler = self._handlers.find(action.action_type)
+        if handler is None:
+            return None if self._leave_unhandled else no_handler(action, self._now_ms())
+        if resumed and not handler.idempotent:
+            return interrupted(action, self._now_ms())
+        async with self._slots:
+            return await self._run(handler, action)
+
+    async def _run(self, handler: Handler, action: Action) -> Outcome:
+        start_time, started = self._now_ms(), time.perf_counter()
+        limit = handler.timeout_seconds or self._timeout
+        try:
+            async with asyncio.timeout(limit):
+                result = interpret(await _call(handler, action))
+        except TimeoutError:
+            result = timed_out(limit)
+        except Exception as error:  # a handler may raise anything; all of it is an outcome
+            log.warning("handler failed", action_type=action.action_type, error=repr(error))
+            result = failure(error, traceback.format_exc())
+        return self._record(action, result, start_time, (time.perf_counter() - started) * 1000)
+
+    def _record(
+        self, action: Action, result: HandlerResult, start_time: int, duration_ms: float
+    ) -> Outcome:
+        return outcome_for(
+            action,
+            result,
+            start_time=start_time,
+            end_time=start_time + round(duration_ms),
+            duration_ms=duration_ms,
+            agent_name=self._agent_name,
+            agent_type="worker",
+            run_id=action.plan_id or action.action_id,
+        )
+
+
+async def _call(handler: Handler, action: Action) -> object:
+    if inspect.iscoroutinefunction(handler.run):
+        return await handler.run(dict(action.params), action.goal_id)
+    return await asyncio.to_thread(handler.run, dict(action.params), action.goal_id)

@@ -1,0 +1,215 @@
+"""Between Faust's batches and the core: decode, apply, publish, remember for the checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import structlog
+
+from streams.core.batch import MetricBatch
+from streams.core.config import CoreConfig
+from streams.core.emission import Dispatch, Rejection
+from streams.core.partition import METRICS, Applied, Partition
+from streams.errors import GoalstreamError, Unavailable
+from streams.records import Action, Outcome, Record
+from streams.runtime.checkpoint import Checkpointer
+from streams.runtime.metrics import WorkerMetrics
+from streams.runtime.outbox import Outbox
+from streams.runtime.tables import TableSet
+from streams.runtime.transport import RawBatch
+from streams.wire.columns import MetricDecoder
+from streams.wire.deadletters import dead_letter
+from streams.wire.decode import RecordDecoder
+from streams.wire.encode import Encoder
+from streams.wire.keys import key_of
+from streams.wire.registry import Registry
+from streams.wire.rejected import Rejected
+
+log = structlog.get_logger(__name__)
+
+DEAD_LETTER = "dead-letter"
+OUTCOMES = "outcomes"
+SCHEMA_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Waits between attempts while the registry is away; the last one repeats."""
+
+
+class Reading(NamedTuple):
+    """Where reading of an outcomes partition began, and what its end was then."""
+
+    start: int
+    end: int
+
+
+class Dispatching(Protocol):
+    def start(self, dispatches: Sequence[Dispatch]) -> None: ...
+
+
+class Engine:
+    """Partitions of one worker and everything that happens to a batch."""
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        tables: TableSet,
+        outbox: Outbox,
+        checkpointer: Checkpointer,
+        encoder: Encoder,
+        registry: Registry,
+        decoders: dict[str, MetricDecoder | RecordDecoder],
+        topic_name: Callable[[str], str],
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._config = config
+        self._tables = tables
+        self._outbox = outbox
+        self._checkpointer = checkpointer
+        self._encoder = encoder
+        self._registry = registry
+        self._decoders = decoders
+        self._topic_name = topic_name
+        self._metrics = metrics
+        self._held: list[Dispatch] = []
+        self._saving = asyncio.Lock()
+        self._advanced = asyncio.Event()
+        self.partitions: dict[int, Partition] = {}
+        self.epoch: Callable[[], int] = int
+        """Current epoch of the consumer."""
+        self._assigned: dict[int, Reading] = {}
+        self.batches = 0
+        """Batches applied since start."""
+        self.dispatcher: Dispatching | None = None
+        self.dispatch_waiting = asyncio.Event()
+        """Set when an action waits for a checkpoint to make its intent durable."""
+
+    # -- batches ------------------------------------------------------------------------------
+
+    async def handle(self, source: str, partition: int, batch: RawBatch) -> None:
+        """Apply one batch. Does nothing when a seek or a revocation has overtaken it."""
+        decoder = self._decoders[source]
+        await self._learn_schemas(decoder, batch.records)
+        if batch.epoch != self.epoch():
+            return
+        # From here to the outbox nothing awaits: state and emissions change together.
+        part = self._partition(partition)
+        decoded = decoder.decode(batch.records)
+        if isinstance(decoder, MetricDecoder):
+            metrics: MetricBatch = decoded.batch
+            applied = part.apply_metrics(metrics)
+        else:
+            applied = part.apply(source, decoded.records)
+        part.advance(source, batch.records[-1].offset)
+        self._publish(partition, applied)
+        self._reject(partition, source, decoded.rejected, applied.rejections, batch.records)
+        self._count(source, len(batch.records), applied.skipped)
+        if applied.dispatches:
+            self._held += applied.dispatches
+            self.dispatch_waiting.set()
+        self._advanced.set()
+        self.batches += 1
+        await self._outbox.send()
+        if part.resident > self._checkpointer.resident_limit(len(self.partitions)):
+            await self.checkpoint(everything=True)
+
+    def _partition(self, number: int) -> Partition:
+        part = self.partitions.get(number)
+        if part is None:
+            part = Partition(number, self._config, self._tables.reader(number))
+            self.partitions[number] = part
+        return part
+
+    async def _learn_schemas(self, decoder: Any, records: Sequence[Any]) -> None:
+        """Fetch writer schemas that are not known yet; waits while the registry is away."""
+        for schema_id in decoder.unknown_ids(records):
+            for attempt in itertools.count():
+                try:
+                    await asyncio.to_thread(self._registry.fetch, schema_id)
+                except Unavailable as error:
+                    pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
+                    log.warning("schema registry away", schema_id=schema_id, error=str(error))
+                    await asyncio.sleep(pause)
+                    continue
+                except GoalstreamError:
+                    pass  # a definite answer; the decoder rejects the records that it concerns
+                break
+
+    def _publish(self, partition: int, applied: Applied) -> None:
+        for emission in applied.emissions:
+            self._send(emission.topic, partition, emission.record)
+
+    def _send(self, topic: str, partition: int, record: Record) -> None:
+        name = self._topic_name(topic)
+        self._outbox.add(name, partition, key_of(record), self._encoder.encode(record, name))
+        self._metrics.emitted.labels(topic).inc()
+
+    def _reject(
+        self,
+        partition: int,
+        source: str,
+        undecodable: Sequence[Rejected],
+        refused: Sequence[Rejection],
+        records: Sequence[Any],
+    ) -> None:
+        rejected = list(undecodable)
+        if refused:
+            by_offset = {record.offset: record for record in records}
+            rejected += [Rejected(by_offset[r.offset], r.reason, r.detail) for r in refused]
+        for item in sorted(rejected, key=lambda item: item.raw.offset):
+            self._send(DEAD_LETTER, partition, dead_letter(item))
+            self._metrics.dead_letters.labels(source, item.reason).inc()
+
+    def _count(self, source: str, records: int, skipped: int) -> None:
+        self._metrics.records.labels(source).inc(records)
+        self._metrics.batches.labels(source).inc()
+        if skipped:
+            self._metrics.skipped.labels(source).inc(skipped)
+
+    # -- checkpoints --------------------------------------------------------------------------
+
+    async def checkpoint(self, *, everything: bool = False) -> None:
+        """Make the present state durable, commit, then let the waiting actions run."""
+        async with self._saving:
+            dispatches, self._held = self._held, []
+            self.dispatch_waiting.clear()
+            await self._checkpointer.run(self.partitions, everything=everything)
+            self._metrics.resident_series.set(sum(p.resident for p in self.partitions.values()))
+            if self.dispatcher is not None and dispatches:
+                self.dispatcher.start(dispatches)
+
+    def forget(self) -> None:
+        """All partitions were taken away; their state is stored or will be read again."""
+        self._checkpointer.positions.revoke()
+        self.partitions.clear()
+        self._assigned.clear()
+        self._held.clear()
+        self._advanced.set()
+
+    def assigned(self, outcomes: Mapping[int, Reading]) -> None:
+        """Reading begins (again) at these positions of the outcomes partitions."""
+        self._assigned = dict(outcomes)
+        self._advanced.set()
+
+    # -- what the dispatcher asks -------------------------------------------------------------
+
+    async def outcomes_read(self, partition: int) -> bool:
+        while (part := self.partitions.get(partition)) is not None:
+            reading = self._assigned.get(partition)
+            if reading and max(part.applied(OUTCOMES) + 1, reading.start) >= reading.end:
+                return True
+            self._advanced.clear()
+            await self._advanced.wait()
+        return False
+
+    def is_pending(self, partition: int, action: Action) -> bool:
+        part = self.partitions.get(partition)
+        return part is not None and part.is_pending(action)
+
+    async def publish(self, partition: int, outcome: Outcome) -> None:
+        self._send(OUTCOMES, partition, outcome)
+        self._metrics.actions.labels(outcome.status.value).inc()
+        await self._outbox.send()
+
+
+__all__ = ["DEAD_LETTER", "METRICS", "OUTCOMES", "Engine"]

@@ -1,0 +1,193 @@
+"""The tables as people see them: named views over the three stored ones."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from streams.core.batch import series_key, split_series_key
+from streams.core.entity import EntityState
+from streams.core.forecasting.bank import SeriesForecast
+from streams.core.partition import Partition
+from streams.core.series import HOT
+from streams.core.store import ENTITIES, SERIES
+from streams.runtime.tables import TableSet
+
+SLASH = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One named view."""
+
+    name: str
+    description: str
+    key: str
+    rows: Callable[[EntityState], Mapping[str, Any]] | None
+    """Rows of an entity by the second part of their keys; None for views over series."""
+
+
+def _by_entity(value: Any) -> Mapping[str, Any]:
+    return {} if not value else {"": value}
+
+
+VIEWS = (
+    View("goals", "goals, open and lately closed", "entity/goal id", lambda s: s.goals),
+    View(
+        "goal_index",
+        "open goal by what it is about",
+        "entity/dedupe key",
+        lambda s: {g.dedupe_key: g.goal_id for g in s.open_goals()},
+    ),
+    View("predictions", "predicted breaches", "entity/metric", lambda s: s.predictions),
+    View("suggestions", "latest suggestion", "entity", lambda s: _by_entity(s.suggestion)),
+    View("outcomes", "latest outcomes, oldest first", "entity", lambda s: _by_entity(s.outcomes)),
+    View("pending_actions", "actions without an outcome", "entity/action id", lambda s: s.pending),
+    View(
+        "seen_ids",
+        "ids of events, actions, outcomes and commands lately handled",
+        "entity",
+        lambda s: _by_entity(s.seen_ids),
+    ),
+    View("metric_state", "latest value, baseline and count", "entity/metric", None),
+    View("models", "what the forecaster of a series holds", "entity/metric", None),
+    View("forecasts", "forecast as of now", "entity/metric", None),
+)
+"""All views, in the order in which they are listed."""
+
+_BY_NAME = {view.name: view for view in VIEWS}
+
+
+class Views:
+    """Reads over the partitions that this worker owns, memory first, store second."""
+
+    def __init__(
+        self,
+        partitions: Callable[[int], Partition],
+        owned: Callable[[], frozenset[int]],
+        tables: TableSet,
+        count: int,
+        horizon: int,
+        level: float,
+    ) -> None:
+        self._partition = partitions
+        self._owned = owned
+        self._tables = tables
+        self._count = count
+        self._horizon = horizon
+        self._level = level
+
+    def partition_of(self, entity_id: str) -> int:
+        """Partition of an entity under Kafka's murmur2 partitioner."""
+        return (murmur2(entity_id.encode()) & 0x7FFFFFFF) % self._count
+
+    def entity_of(self, table: str, key: str) -> str:
+        """The entity part of a key."""
+        return key if _BY_NAME[table].key == "entity" else _split(key)[0]
+
+    def get(self, table: str, key: str) -> object | None:
+        view = _BY_NAME[table]
+        entity = self.entity_of(table, key)
+        number = self.partition_of(entity)
+        if number not in self._owned():
+            return None
+        if view.rows is None:
+            return self._series_row(view.name, number, entity, _split(key)[1])
+        state = self._partition(number).entities.find(entity)
+        if state is None:
+            return None
+        row = view.rows(state).get("" if view.key == "entity" else _split(key)[1])
+        return None if row is None else msgspec.to_builtins(row)
+
+    def scan(self, table: str, after: str, limit: int) -> tuple[list[tuple[str, object]], bool]:
+        """Up to ``limit`` rows behind ``after``, and whether more follow.
+
+        In the order of (entity, second part), which is the order of the store.
+        """
+        view = _BY_NAME[table]
+        beyond = self.order(table, after) if after else ("", "")
+        items: list[tuple[str, object]] = []
+        for key, row in self._walk(view, beyond):
+            if len(items) == limit:
+                return items, True
+            items.append((key, row))
+        return items, False
+
+    def order(self, table: str, key: str) -> tuple[str, str]:
+        """What rows of a view are ordered by."""
+        return (key, "") if _BY_NAME[table].key == "entity" else _split(key)
+
+    def _walk(self, view: View, beyond: tuple[str, str]) -> Iterator[tuple[str, object]]:
+        if view.rows is None:
+            for key in self._keys(SERIES, series_key(*beyond) if beyond[0] else ""):
+                entity, metric = split_series_key(key)
+                row = self._series_row(view.name, self.partition_of(entity), entity, metric)
+                if (entity, metric) > beyond and row is not None:
+                    yield _join(view, entity, metric), row
+            return
+        for entity in self._keys(ENTITIES, beyond[0]):
+            state = self._partition(self.partition_of(entity)).entities.peek(entity)
+            rows = {} if state is None else msgspec.to_builtins(dict(view.rows(state)))
+            for second, row in sorted(rows.items()):
+                if (entity, second) > beyond:
+                    yield _join(view, entity, second), row
+
+    def _keys(self, table: str, start: str) -> Iterator[str]:
+        """Keys of a stored table from ``start`` on, in memory or not, each once, ascending."""
+        sources: list[Iterable[str]] = []
+        for number in self._owned():
+            stored = self._tables.scan(table, number, start.encode())
+            sources.append(key.decode() for key, _ in stored)
+            resident = self._partition(number).resident_keys(table)
+            sources.append(sorted(key for key in resident if key >= start))
+        last = None
+        for key in heapq.merge(*sources):
+            if key != last:
+                yield key
+            last = key
+
+    def _series_row(self, view: str, number: int, entity: str, metric: str) -> object | None:
+        part = self._partition(number)
+        key = series_key(entity, metric)
+        row = part.series.find(key)
+        if row is None:
+            return None
+        if view == "forecasts":
+            forecast = part.series.bank.forecast(row, self._horizon, self._level)
+            return None if forecast is None else _forecast_row(forecast)
+        if view == "models":
+            bank = part.series.bank
+            return {"points": bank.points(row), "bytes": len(bank.dump(row))}
+        return hot_row(part.series.hot[row])
+
+
+def hot_row(row: Any) -> dict[str, object]:
+    """Metric state as people read it; NaN becomes null."""
+    values = {name: row[name].item() for name in HOT.names or () if name != "version"}
+    return {n: None if isinstance(v, float) and v != v else v for n, v in values.items()}
+
+
+def _forecast_row(forecast: SeriesForecast) -> dict[str, object]:
+    names = ("method", "step_ms", "level", "error", "coverage", "points")
+    row: dict[str, object] = {name: getattr(forecast, name) for name in names}
+    return row | {name: getattr(forecast, name).tolist() for name in ("mean", "lower", "upper")}
+
+
+def _split(key: str) -> tuple[str, str]:
+    """(entity, second part) of a key; a slash inside either stands as %2F."""
+    entity, _, second = key.partition(SLASH)
+    return unquote(entity), unquote(second)
+
+
+def _join(view: View, entity: str, second: str) -> str:
+    if view.key == "entity":
+        return entity
+    return SLASH.join(
+        part.replace("%", "%25").replace(SLASH, "%2F") for part in (entity, second)
+    )

@@ -1,0 +1,307 @@
+"""One worker: builds the parts, starts them in order, keeps them going, stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from streams.errors import Stalled
+from streams.runtime.app import SOURCES, GoalstreamApp, add_agents, create_app
+from streams.runtime.checkpoint import Checkpointer, Limits
+from streams.runtime.connect import broker_of, open_registry, topology_of
+from streams.runtime.dispatcher import Dispatcher
+from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading
+from streams.runtime.handlers import HandlerRegistry, load_handlers
+from streams.runtime.lock import StateLock
+from streams.runtime.metrics import WorkerMetrics
+from streams.runtime.outbox import Outbox
+from streams.runtime.positions import Source
+from streams.runtime.recovery import ChangelogReader
+from streams.runtime.tables import TableSet
+from streams.runtime.transport import RawBatch, verify_faust
+from streams.runtime.watchdog import Pulse, Watchdog
+from streams.settings import Settings
+from streams.wire.columns import MetricDecoder
+from streams.wire.decode import RecordDecoder
+from streams.wire.encode import Encoder
+from streams.wire.topology import RECORD_OF
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS = 1.0
+REQUESTED_CHECKPOINT_SECONDS = 0.02
+"""Least time between checkpoints that waiting actions ask for."""
+
+
+class Worker:
+    """Lives in one asyncio loop from ``start`` to ``stop``; not to be started twice."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        handlers: HandlerRegistry | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self.settings = settings
+        options = settings.worker
+        self.collector = registry or CollectorRegistry()
+        self.metrics = WorkerMetrics(self.collector)
+        self.topology = topology_of(settings)
+        self._handlers = load_handlers(options.handlers) if handlers is None else handlers
+        self._lock = StateLock(Path(options.state_dir), options.app_id)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failure: asyncio.Future[None] | None = None
+        self._stopping = False
+        self.app: GoalstreamApp
+        self.engine: Engine
+        self.tables: TableSet
+        self.changelogs: ChangelogReader
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect, join the group and return; readiness follows when tables are recovered."""
+        verify_faust()
+        self._lock.acquire()
+        try:
+            await self._build()
+            self._failure = asyncio.get_running_loop().create_future()
+            await self.app.start()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._spawn(self._checkpoints(), "checkpoints")
+        self._spawn(self._requested_checkpoints(), "requested checkpoints")
+        self._spawn(self._watch(), "watchdog")
+
+    async def wait(self) -> None:
+        """Return when ``stop`` was called; raise what brought the worker down otherwise."""
+        if self._failure is None:
+            raise Stalled("the worker was not started", remedy="await start() first")
+        await asyncio.shield(self._failure)
+
+    async def stop(self) -> None:
+        """Finish what is begun, make it durable, commit, leave the group."""
+        if self._stopping:
+            return
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.app.stop()
+            await self._dispatcher.stop()
+        finally:
+            self._lock.release()
+            if self._failure is not None and not self._failure.done():
+                self._failure.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Something broke that must not be survived: ``wait`` raises it."""
+        if self._failure is not None and not self._failure.done():
+            log.error("worker failed", error=repr(error))
+            self._failure.set_exception(error)
+
+    # -- building -----------------------------------------------------------------------------
+
+    async def _build(self) -> None:
+        settings, options = self.settings, self.settings.worker
+        name = self.topology.kafka_name
+        self.app = create_app(
+            options.app_id,
+            broker_of(settings),
+            Path(options.state_dir),
+            self.topology.partitions,
+            options.batch_records,
+        )
+        self.app.before_stop = self._last_checkpoint
+        self.tables = TableSet(self.app, self.topology.partitions)
+        client = settings.librdkafka()
+        self.changelogs = ChangelogReader(self.tables, client, self.metrics)
+        self.app.changelogs = self.changelogs
+        outbox = Outbox(lambda: self.app.producer._ensure_producer())
+        checkpointer = Checkpointer(
+            self.tables,
+            outbox,
+            self._commit,
+            name,
+            Limits(options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities),
+            self.metrics,
+        )
+        registry = open_registry(settings)
+        encoder = Encoder(
+            registry, {spec.name: RECORD_OF[spec.logical] for spec in self.topology.topics}
+        )
+        await asyncio.to_thread(encoder.prepare)
+        self.engine = Engine(
+            settings.core(),
+            self.tables,
+            outbox,
+            checkpointer,
+            encoder,
+            registry,
+            {
+                source: MetricDecoder(registry)
+                if source == METRICS
+                else RecordDecoder(registry, RECORD_OF[source])
+                for source in SOURCES
+            },
+            name,
+            self.metrics,
+        )
+        self._checkpointer = checkpointer
+        self._dispatcher = Dispatcher(
+            self._handlers,
+            self.engine,
+            concurrency=options.handler_concurrency,
+            timeout_seconds=options.handler_timeout_seconds,
+            agent_name=options.app_id,
+            leave_unhandled=options.unhandled_actions == "leave",
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        )
+        self.engine.dispatcher = self._dispatcher
+        add_agents(self.app, name, self._handle)
+        consumer = self.app.batches
+        consumer.batch_records = options.batch_records
+        consumer.before_revoke = self._hand_over
+        consumer.after_seek = self._positioned
+        self.engine.epoch = lambda: consumer.epoch
+
+    # -- what Faust calls ---------------------------------------------------------------------
+
+    async def _handle(self, source: str, partition: int, batch: RawBatch) -> None:
+        try:
+            await self.engine.handle(source, partition, batch)
+        except Exception as error:
+            # An agent that went on would lose this batch; the process ends and reads it again.
+            self.fail(error)
+            await asyncio.Event().wait()
+
+    async def _hand_over(self) -> None:
+        """Partitions are being taken away: finish, store and commit within one deadline."""
+        self.metrics.rebalances.inc()
+        limit = self.settings.worker.handover_seconds
+        try:
+            async with asyncio.timeout(limit):
+                await self._dispatcher.settle(limit / 2)
+                await self.engine.checkpoint(everything=True)
+        except TimeoutError:
+            self.fail(
+                Stalled(
+                    f"partitions could not be handed over within {limit:.0f} s",
+                    field="worker.handover_seconds",
+                    value=limit,
+                    remedy="the process ends; its successor reads again what was not committed",
+                )
+            )
+        except Exception as error:
+            self.fail(error)
+        finally:
+            self.engine.forget()
+
+    async def _last_checkpoint(self) -> None:
+        consumer = self.app.batches
+        consumer.stop_flow()
+        consumer.epoch += 1
+        if self._failure is not None and self._failure.done():
+            return  # what broke may have left state half applied: better read it again
+        await self._hand_over()
+
+    async def _positioned(self, committed: Mapping[TP, int]) -> None:
+        outcomes = self.topology.kafka_name(OUTCOMES)
+        consumer = self.app.batches
+        tps = [tp for tp in consumer.assignment() if tp.topic == outcomes]
+        ends = await consumer.highwaters(*tps) if tps else {}
+        self.engine.assigned(
+            {tp.partition: Reading(committed.get(tp, 0), ends[tp]) for tp in tps}
+        )
+
+    async def _commit(self, positions: Mapping[Source, int]) -> bool:
+        offsets = {TP(source.topic, source.partition): at for source, at in positions.items()}
+        return await self.app.batches.commit_positions(offsets)
+
+    # -- loops --------------------------------------------------------------------------------
+
+    def _spawn(self, loop: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(loop, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    async def _checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.worker.checkpoint_seconds)
+            await self._checkpoint()
+
+    async def _requested_checkpoints(self) -> None:
+        while True:
+            await self.engine.dispatch_waiting.wait()
+            await self._checkpoint()
+            await asyncio.sleep(REQUESTED_CHECKPOINT_SECONDS)
+
+    async def _checkpoint(self) -> None:
+        try:
+            await self.engine.checkpoint()
+        except Exception:
+            self.metrics.checkpoints.labels("failed").inc()
+            raise
+        self.metrics.checkpoints.labels("ok").inc()
+
+    async def _watch(self) -> None:
+        watchdog = Watchdog(self.settings.worker.stall_seconds, time.monotonic())
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.app.crashed:
+                raise self.app.crash_reason or Stalled("Faust crashed without a reason")
+            watchdog.check(self.pulse(), time.monotonic())
+            self._export()
+
+    def pulse(self) -> Pulse:
+        """What the watchdog and the readiness probe look at."""
+        return Pulse(
+            applied=self.engine.batches,
+            checkpoints=self._checkpointer.completed,
+            lag=sum(self.lags().values()),
+            restored=self.changelogs.restored,
+            recovering=not self.app.tables.actives_ready,
+            rebalancing=self.app.rebalancing,
+        )
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        """(logical topic, partition) -> records not applied yet, as far as is known."""
+        lags: dict[tuple[str, int], int] = {}
+        for source in SOURCES:
+            topic = self.topology.kafka_name(source)
+            for number, part in self.engine.partitions.items():
+                end = self.app.batches.highwater(TP(topic, number))
+                if end is not None and part.applied(source) >= 0:
+                    lags[source, number] = max(0, end - part.applied(source) - 1)
+        return lags
+
+    def owned(self) -> frozenset[int]:
+        """Partitions assigned to this worker and recovered; empty while it is not ready."""
+        if not self.app.tables.actives_ready or self.app.rebalancing:
+            return frozenset()
+        topic = self.topology.kafka_name(METRICS)
+        return frozenset(
+            tp.partition for tp in self.app.batches.assignment() if tp.topic == topic
+        )
+
+    def _export(self) -> None:
+        owned = self.owned()
+        self.metrics.ready.set(bool(owned))
+        self.metrics.partitions.set(len(owned))
+        self.metrics.lag.clear()
+        for (source, number), lag in self.lags().items():
+            self.metrics.lag.labels(source, str(number)).set(lag)

@@ -1,0 +1,162 @@
+"""The settings as one frozen, typed object, and what each part of the program gets of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streams.core.config import (
+    CoreConfig,
+    ForecastConfig,
+    GoalConfig,
+    MetricConfig,
+    SuggestionConfig,
+)
+from streams.errors import ConfigError
+from streams.settings.sections import (
+    EMBEDDED,
+    Count,
+    ForecastingSection,
+    GoalsSection,
+    KafkaSection,
+    LoggingSection,
+    MetricSection,
+    RegistrySection,
+    Section,
+    SuggestionsSection,
+    TopicsSection,
+    WebSection,
+    WorkerSection,
+)
+
+ENV_PREFIX = "GOALSTREAM_"
+ENV_DELIMITER = "__"
+
+_T = TypeVar("_T")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Building it directly reads neither file nor environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        enable_decoding=False,
+    )
+
+    kafka: KafkaSection = KafkaSection()
+    registry: RegistrySection = RegistrySection()
+    topics: TopicsSection = TopicsSection()
+    worker: WorkerSection = WorkerSection()
+    web: WebSection = WebSection()
+    logging: LoggingSection = LoggingSection()
+    forecasting: ForecastingSection = ForecastingSection()
+    goals: GoalsSection = GoalsSection()
+    suggestions: SuggestionsSection = SuggestionsSection()
+    metrics: dict[str, MetricSection] = {}
+    aliases: dict[str, str] = {}
+    outcomes_kept: Count = CoreConfig().outcomes_kept
+    ids_kept: Count = CoreConfig().ids_kept
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes it
+        init_settings: PydanticBaseSettingsSource,
+        **_: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    def core(self) -> CoreConfig:
+        """What the core is told, in its units; ConfigError with the settings' path."""
+        return CoreConfig(
+            forecasting=_core_part(ForecastConfig, "forecasting", self.forecasting),
+            goals=_core_part(GoalConfig, "goals", self.goals),
+            suggestions=_core_part(SuggestionConfig, "suggestions", self.suggestions),
+            metrics={
+                name: _core_part(MetricConfig, f"metrics.{name}", section)
+                for name, section in self.metrics.items()
+            },
+            aliases=dict(self.aliases),
+            outcomes_kept=self.outcomes_kept,
+            ids_kept=self.ids_kept,
+        )
+
+    def librdkafka(self, bootstrap: str = "") -> dict[str, Any]:
+        """Configuration of a confluent-kafka client, passwords read from their files.
+
+        ``bootstrap`` is the address of the embedded broker where one runs in this process.
+        """
+        kafka = self.kafka
+        address = bootstrap or kafka.bootstrap
+        if address == EMBEDDED:
+            raise ConfigError(
+                "the embedded broker lives inside the process that started it",
+                field="kafka.bootstrap",
+                value=EMBEDDED,
+                remedy="set kafka.bootstrap to the address of a broker",
+            )
+        client: dict[str, Any] = {
+            "bootstrap.servers": address,
+            "client.id": self.worker.app_id,
+            "security.protocol": kafka.security_protocol,
+        }
+        files = {
+            "ssl.ca.location": "ssl_cafile",
+            "ssl.certificate.location": "ssl_certfile",
+            "ssl.key.location": "ssl_keyfile",
+        }
+        for option, key in files.items():
+            if path := getattr(kafka, key):
+                client[option] = str(readable(path, f"kafka.{key}"))
+        if kafka.sasl_mechanism:
+            client["sasl.mechanism"] = kafka.sasl_mechanism
+            client["sasl.username"] = kafka.sasl_username
+            client["sasl.password"] = read_secret(
+                kafka.sasl_password_file, "kafka.sasl_password_file"
+            )
+        return client
+
+
+def read_secret(path: str, field: str) -> str:
+    """The text of a secret's file without the line end; ConfigError when it is not usable."""
+    text = readable(path, field).read_text(encoding="utf-8").strip()
+    if not text:
+        raise ConfigError("file is empty", field=field, value=path, remedy="write the secret to it")
+    return text
+
+
+def _core_part(kind: type[_T], path: str, section: Section) -> _T:
+    values = {
+        name.replace("_seconds", "_ms"): round(value * 1000) if name.endswith("_seconds") else value
+        for name, value in section
+    }
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        key = error.field.rpartition(".")[2].replace("_ms", "_seconds")
+        raise ConfigError(
+            error.message,
+            field=f"{path}.{key}",
+            value=getattr(section, key, error.value),
+            remedy=error.remedy,
+        ) from error
+
+
+def readable(path: str | Path, field: str) -> Path:
+    file = Path(path)
+    try:
+        with file.open("rb"):
+            return file
+    except OSError as error:
+        reason = error.strerror or "cannot be opened"
+        raise ConfigError(
+            f"file cannot be read: {reason}",
+            field=field,
+            value=str(path),
+            remedy="name a readable file",
+        ) from error

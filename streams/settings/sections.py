@@ -1,0 +1,250 @@
+"""The sections of the settings: names, types, ranges and defaults.
+
+Times are in seconds. Secrets are named by file, never held here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from streams.core.config import ForecastConfig, GoalConfig, SuggestionConfig
+from streams.errors import ConfigError
+from streams.records import Direction
+
+EMBEDDED = "embedded"
+
+
+def _split_text(value: object) -> object:
+    """Lists from flags and variables: JSON when in brackets, else separated by commas."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return value
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _checked_bootstrap(value: str) -> str:
+    addresses = [part.strip() for part in value.split(",")]
+    for address in addresses if value != EMBEDDED else ():
+        host, _, port = address.rpartition(":")
+        if not host or "@" in host or "/" in host or not port.isdigit() or int(port) > 65535:
+            raise ConfigError(
+                "not a broker address", remedy="use host:port[,host:port] or embedded"
+            )
+    return ",".join(addresses)
+
+
+def _checked_url(value: str) -> str:
+    if value != EMBEDDED and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", value):
+        raise ConfigError(
+            "not a registry address",
+            remedy="use embedded or http(s)://host[:port][/path], credentials apart "
+            "in registry.username and registry.password_file",
+        )
+    return value.rstrip("/")
+
+
+def _checked_peer(value: str) -> str:
+    if not re.fullmatch(r"(https?://)?[^\s/@:]+:\d{1,5}", value):
+        raise ConfigError("not a peer address", remedy="use host:port or http(s)://host:port")
+    return value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split_text)]
+Modules = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...],
+    BeforeValidator(_split_text),
+]
+Peers = Annotated[
+    tuple[Annotated[str, AfterValidator(_checked_peer)], ...], BeforeValidator(_split_text)
+]
+KafkaName = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=120)
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class KafkaSection(Section):
+    """How to reach the brokers, for every client of this process."""
+
+    bootstrap: Annotated[str, AfterValidator(_checked_bootstrap)] = "localhost:9092"
+    """host:port, several separated by commas; ``embedded`` for a broker inside the process."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    sasl_username: str = ""
+    sasl_password_file: str = ""
+
+    @model_validator(mode="after")
+    def _security_is_complete(self) -> Self:
+        uses_sasl = self.security_protocol.startswith("SASL")
+        for key in ("sasl_mechanism", "sasl_username", "sasl_password_file"):
+            value = getattr(self, key)
+            if bool(value) != uses_sasl:
+                remedy = f"set {key}" if uses_sasl else "use security_protocol SASL_SSL"
+                message = f"does not go with security_protocol {self.security_protocol}"
+                raise ConfigError(message, field=key, value=value, remedy=remedy)
+        uses_ssl = self.security_protocol.endswith("SSL")
+        for key in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            if getattr(self, key) and not uses_ssl:
+                message = f"does not go with security_protocol {self.security_protocol}"
+                remedy = "use security_protocol SSL or SASL_SSL"
+                raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
+        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
+            missing = "ssl_keyfile" if self.ssl_certfile else "ssl_certfile"
+            raise ConfigError(
+                "a client certificate needs both files", field=missing, value="", remedy="set it"
+            )
+        return self
+
+
+class RegistrySection(Section):
+    url: Annotated[str, AfterValidator(_checked_url)] = EMBEDDED
+    """``embedded``: the schemas of the package with fixed ids; else a registry's address."""
+    timeout_seconds: Seconds = 3.0
+    username: str = ""
+    password_file: str = ""
+
+    @model_validator(mode="after")
+    def _credentials_are_complete(self) -> Self:
+        if bool(self.username) != bool(self.password_file):
+            missing = "password_file" if self.username else "username"
+            remedy = "set both username and password_file"
+            raise ConfigError("credentials incomplete", field=missing, value="", remedy=remedy)
+        return self
+
+
+class TopicsSection(Section):
+    file: str = ""
+    """A topics.yaml of your own; empty for the packaged one."""
+    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$", max_length=100)
+    """Put in front of every topic name."""
+    partitions: Count | None = None
+    """Instead of the partitions in the file, for every co-partitioned topic."""
+    replication: Annotated[int, Field(ge=1, le=32767)] | None = None
+    """Instead of the replication in the file."""
+
+
+class WorkerSection(Section):
+    app_id: Annotated[str, KafkaName] = "goalstream"
+    """Consumer group, and the first part of the changelog topics' names."""
+    state_dir: Path = Path("state")
+    checkpoint_seconds: Seconds = 1.0
+    batch_records: Count = 2000
+    """Most records handed to the core at once."""
+    cache_series: Count = 50_000
+    """Series kept in memory; the others stay on disk."""
+    cache_entities: Count = 20_000
+    model_bytes_per_checkpoint: Count = 8_000_000
+    """Most bytes of forecaster models saved in one checkpoint."""
+    stall_seconds: Seconds = 60.0
+    """Without progress for this long, the process ends with an error."""
+    handover_seconds: Seconds = 20.0
+    """Deadline of everything that is done when partitions are taken away."""
+    handlers: Modules = ()
+    """Modules that register action handlers."""
+    handler_timeout_seconds: Seconds = 30.0
+    handler_concurrency: Count = 16
+    unhandled_actions: Literal["fail", "leave"] = "fail"
+    """An action without a handler here: ends as failure NoHandler, or is left to others."""
+
+
+class WebSection(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=5003, ge=0, le=65535)
+    """0 for any free port."""
+    token_file: str = ""
+    allowed_hosts: Texts = ()
+    """Names under which readers and peers reach this worker, besides ``host`` and loopback."""
+    """File with the bearer token that every request must carry."""
+    peers: Peers = ()
+    """Other workers' views that a request may be passed on to; nothing else is ever asked."""
+
+    @model_validator(mode="after")
+    def _open_address_needs_token(self) -> Self:
+        if not self.token_file and not _is_loopback(self.host):
+            raise ConfigError(
+                "reachable from outside without a token",
+                field="host",
+                value=self.host,
+                remedy="set web.token_file, or use 127.0.0.1",
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class LoggingSection(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    json_lines: bool = Field(default=False, alias="json")
+
+
+_FORECAST, _GOALS, _SUGGESTIONS = ForecastConfig(), GoalConfig(), SuggestionConfig()
+
+
+class ForecastingSection(Section):
+    """Mirrors ``streams.core.config.ForecastConfig``, which says what each value means."""
+
+    models: Texts = _FORECAST.models
+    alpha: float = _FORECAST.alpha
+    beta: float = _FORECAST.beta
+    gamma: float = _FORECAST.gamma
+    season: int = _FORECAST.season
+    ar_order: int = _FORECAST.ar_order
+    difference: int = _FORECAST.difference
+    ma_order: int = _FORECAST.ma_order
+    drift_delta: float = _FORECAST.drift_delta
+    horizon: int = _FORECAST.horizon
+    level: float = _FORECAST.level
+    min_points: int = _FORECAST.min_points
+    interval_seconds: SecondsOrZero = _FORECAST.interval_ms / 1000
+
+
+class GoalsSection(Section):
+    """Mirrors ``streams.core.config.GoalConfig``."""
+
+    auto_goal_setting: bool = _GOALS.auto_goal_setting
+    max_active_goals: int = _GOALS.max_active_goals
+    closed_goals_kept: int = _GOALS.closed_goals_kept
+    breach_probability: float = _GOALS.breach_probability
+    lead_seconds: SecondsOrZero = _GOALS.lead_ms / 1000
+    hold_seconds: SecondsOrZero = _GOALS.hold_ms / 1000
+
+
+class SuggestionsSection(Section):
+    """Mirrors ``streams.core.config.SuggestionConfig``."""
+
+    strategy: str = _SUGGESTIONS.strategy
+    personality: Literal["cautious", "neutral", "aggressive"] = "neutral"
+    one_direction_metrics: Texts = _SUGGESTIONS.one_direction_metrics
+
+
+class MetricSection(Section):
+    """Mirrors ``streams.core.config.MetricConfig``."""
+
+    capacity: float | None = None
+    limit_ratio: float = 0.95
+    target_ratio: float = 0.8
+    unit: str = ""
+    direction: Direction = Direction.AT_MOST

@@ -1,0 +1,1 @@
+"""Avro and schema registry: messages to records and back."""

@@ -1,0 +1,279 @@
+"""A registry that speaks the Confluent Schema Registry API."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeVar, cast
+from urllib.parse import urlsplit
+
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from streams.errors import ConfigError, GoalstreamError, InvalidRecord, Unavailable, UnknownName
+from streams.wire.registry import NotCached
+from streams.wire.schemas import Json, parse
+
+T = TypeVar("T")
+
+UNKNOWN_KEPT_SECONDS = 60.0
+"""How long "no such schema" is believed before the registry is asked again."""
+_UNKNOWN_LIMIT = 10_000
+"""Refused ids remembered at most; random bytes carry random ids."""
+_BACKWARD_LEVELS = frozenset({"BACKWARD", "BACKWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"})
+_NO_SUBJECT, _NO_VERSION, _NO_SCHEMA, _NO_LEVEL = 40401, 40402, 40403, 40408
+_FIELD_PATH = re.compile(r"/fields/(\d+)")
+
+
+class ConfluentRegistry:
+    """Schemas and ids of a registry server, remembered both ways.
+
+    ``timeout_seconds`` bounds each connect and each read. No call is tried twice here: the
+    caller owns the pause between tries. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float = 3.0,
+        username: str = "",
+        password: str = "",
+        cafile: str = "",
+        certfile: str = "",
+        keyfile: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = _checked_url(url)
+        self._client = SchemaRegistryClient(
+            _client_config(url, timeout_seconds, username, password, cafile, certfile, keyfile)
+        )
+        self._clock = clock
+        self._schemas: dict[int, Json] = {}
+        self._ids: dict[tuple[str, str], int] = {}
+        self._refused: dict[int, tuple[float, GoalstreamError]] = {}
+
+    def close(self) -> None:
+        """Close the connections; the registry cannot be asked any more."""
+        self._client.close()
+
+    def schema_of(self, schema_id: int) -> Json:
+        schema = self._schemas.get(schema_id)
+        if schema is not None:
+            return schema
+        if schema_id in self._refused:
+            raise self._refused[schema_id][1]
+        raise NotCached(
+            "schema was not fetched",
+            field="schema_id",
+            value=schema_id,
+            remedy="fetch the pending ids of a batch before decoding it",
+        )
+
+    def pending(self, schema_ids: Iterable[int], /) -> set[int]:
+        return {schema_id for schema_id in schema_ids if self._must_ask(schema_id)}
+
+    def fetch(self, schema_id: int) -> Json:
+        if self._must_ask(schema_id):
+            try:
+                self._schemas[schema_id] = self._ask(schema_id)
+            except (UnknownName, InvalidRecord) as error:
+                self._refuse(schema_id, error)
+                raise
+        return self.schema_of(schema_id)
+
+    def lookup(self, subject: str, schema: Json) -> int:
+        text = _canonical(schema)
+        known = self._ids.get((subject, text))
+        if known is not None:
+            return known
+        try:
+            found = self._call(lambda: self._client.lookup_schema(subject, Schema(text, "AVRO")))
+        except SchemaRegistryError as error:
+            if error.error_code not in (_NO_SUBJECT, _NO_VERSION, _NO_SCHEMA):
+                self._unavailable(error)
+            raise UnknownName(
+                "schema is not registered",
+                field="subject",
+                value=subject,
+                remedy="run 'goalstream topics apply'",
+            ) from error
+        return self._remember(subject, text, schema, cast(int, found.schema_id))
+
+    def register(self, subject: str, schema: Json) -> int:
+        text = _canonical(schema)
+        try:
+            self._require_backward(subject)
+            schema_id = self._call(
+                lambda: self._client.register_schema(subject, Schema(text, "AVRO"))
+            )
+        except SchemaRegistryError as error:
+            if error.http_status_code not in (409, 422):
+                self._unavailable(error)
+            raise InvalidRecord(
+                f"registry refuses the schema of {subject}: {error.error_message}",
+                field=_field_named(str(error.error_message), schema),
+                value=subject,
+                remedy="keep the field's type; give a new field a default",
+            ) from error
+        return self._remember(subject, text, schema, schema_id)
+
+    def _require_backward(self, subject: str) -> None:
+        """Set the subject's level unless it is already as strict as BACKWARD."""
+        try:
+            level = self._call(lambda: self._client.get_compatibility(subject))
+        except SchemaRegistryError as error:
+            if error.error_code not in (_NO_SUBJECT, _NO_LEVEL):
+                raise
+            level = "NONE"
+        if level not in _BACKWARD_LEVELS:
+            self._call(lambda: self._client.set_compatibility(subject, level="BACKWARD"))
+
+    def _remember(self, subject: str, text: str, schema: Json, schema_id: int) -> int:
+        self._ids[subject, text] = schema_id
+        self._schemas[schema_id] = schema
+        return schema_id
+
+    def _must_ask(self, schema_id: int) -> bool:
+        if schema_id in self._schemas:
+            return False
+        refused = self._refused.get(schema_id)
+        return refused is None or self._clock() - refused[0] >= UNKNOWN_KEPT_SECONDS
+
+    def _refuse(self, schema_id: int, error: GoalstreamError) -> None:
+        self._refused.pop(schema_id, None)
+        self._refused[schema_id] = (self._clock(), error)
+        while len(self._refused) > _UNKNOWN_LIMIT:
+            del self._refused[next(iter(self._refused))]
+
+    def _ask(self, schema_id: int) -> Json:
+        try:
+            found = self._call(lambda: self._client.get_schema(schema_id))
+        except SchemaRegistryError as error:
+            if error.error_code != _NO_SCHEMA:
+                self._unavailable(error)
+            raise UnknownName(
+                "registry has no schema of this id",
+                field="schema_id",
+                value=schema_id,
+                remedy="check that the producer uses the same registry",
+            ) from error
+        return _usable(schema_id, found)
+
+    def _call(self, request: Callable[[], T]) -> T:
+        """Lets SchemaRegistryError through: what a refusal means depends on the question."""
+        try:
+            return request()
+        except SchemaRegistryError:
+            raise
+        except Exception as error:  # whatever HTTP, TLS or JSON raises: there was no answer
+            self._unavailable(error)
+
+    def _unavailable(self, error: Exception) -> NoReturn:
+        status = getattr(error, "http_status_code", None)
+        raise Unavailable(
+            f"schema registry gives no usable answer: {type(error).__name__}: {error}",
+            field="registry.url",
+            value=self._url,
+            remedy="check registry.username and its password file"
+            if status in (401, 403)
+            else "check that the registry runs and that the address and its path are right",
+        ) from error
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        secret = parts.username is not None or parts.password is not None
+    except ValueError:
+        good, secret = False, "@" in url
+    if secret:
+        raise ConfigError(
+            "registry address carries credentials",
+            field="registry.url",
+            value="(not shown)",
+            remedy="use registry.username and registry.password_file",
+        )
+    if not good:
+        raise ConfigError(
+            "not a registry address",
+            field="registry.url",
+            value=url,
+            remedy="use http://host:port/path, https://… or embedded",
+        )
+    return url
+
+
+def _client_config(
+    url: str,
+    timeout_seconds: float,
+    username: str,
+    password: str,
+    cafile: str,
+    certfile: str,
+    keyfile: str,
+) -> dict[str, object]:
+    config: dict[str, object] = {"url": url, "timeout": timeout_seconds, "max.retries": 0}
+    if username:
+        config["basic.auth.user.info"] = f"{username}:{password}"
+    for name, path in (
+        ("ssl.ca.location", cafile),
+        ("ssl.certificate.location", certfile),
+        ("ssl.key.location", keyfile),
+    ):
+        if path:
+            config[name] = path
+    return config
+
+
+def _usable(schema_id: int, found: Schema) -> Json:
+    """The schema as JSON; raises InvalidRecord when it is not a self-contained Avro schema."""
+    try:
+        if found.schema_type != "AVRO" or found.references:
+            raise ValueError(f"{found.schema_type} schema, references {found.references}")
+        schema = json.loads(found.schema_str or "")
+        parse(schema)
+    except Exception as error:  # fastavro raises many kinds for a schema that is none
+        raise InvalidRecord(
+            f"schema cannot be used: {type(error).__name__}: {error}",
+            field="schema_id",
+            value=schema_id,
+            remedy="register a self-contained Avro schema",
+        ) from error
+    return schema
+
+
+def _canonical(schema: Json) -> str:
+    """One text per schema, so that it is found again under the id it was registered with."""
+    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+
+
+def _field_named(message: str, schema: Json) -> str:
+    """Path of the field that a registry points at by position; "" when it names none."""
+    names: list[str] = []
+    here: Json = schema
+    for position in _FIELD_PATH.findall(message):
+        fields = _record_in(here).get("fields", [])
+        if int(position) >= len(fields):
+            break
+        here = fields[int(position)]
+        names.append(here["name"])
+    return ".".join(names)
+
+
+def _record_in(type_: Json) -> dict[str, Json]:
+    """The record inside a field, an array, a map or a nullable type; empty when there is none."""
+    if isinstance(type_, list):
+        for branch in cast("list[Json]", type_):
+            record = _record_in(branch)
+            if record:
+                return record
+    if not isinstance(type_, dict):
+        return {}
+    parts = cast("dict[str, Json]", type_)
+    if "fields" in parts:
+        return parts
+    return _record_in(parts.get("items") or parts.get("values") or parts.get("type"))

@@ -1,0 +1,54 @@
+"""Records to test the rules of goals with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from streams.core.config import GoalConfig
+from streams.core.entity import EntityState
+from streams.core.goals.admission import admit
+from streams.records import Action, Goal
+
+ENTITY = "checkout"
+NOW = 1_700_000_000_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+CONFIG = GoalConfig()
+
+numbers = st.floats(-1e9, 1e9, allow_subnormal=False)
+
+
+def goal(**fields: Any) -> Goal:
+    """A request by a user: bring queue_length to 10."""
+    base = {
+        "entity_id": ENTITY,
+        "timestamp": NOW,
+        "goal_id": "g-1",
+        "target_metric": "queue_length",
+        "target_value": 10.0,
+    }
+    return Goal(**(base | fields))
+
+
+def admitted(current: float | None = None, now: int = NOW, **fields: Any) -> Goal:
+    """The first revision of such a request for an entity without goals."""
+    result = admit(goal(**fields), state(), current, now, CONFIG)
+    assert isinstance(result, Goal)
+    return result
+
+
+def action(**fields: Any) -> Action:
+    base = {"entity_id": ENTITY, "timestamp": NOW, "action_id": "a-1", "action_type": "scale"}
+    return Action(**(base | fields))
+
+
+def state(*goals: Goal) -> EntityState:
+    """An entity that holds ``goals``."""
+    return EntityState(entity_id=ENTITY, goals={each.goal_id: each for each in goals})
+
+
+def changed(record: Goal, **fields: Any) -> Goal:
+    return msgspec.structs.replace(record, **fields)

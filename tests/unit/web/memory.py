@@ -1,0 +1,71 @@
+"""A worker of plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streams.errors import InvalidRecord
+from streams.web import Health, Page, TableInfo
+
+COUNT = 4
+WELL = Health(True)
+
+TABLES = (
+    TableInfo("suggestions", "Latest suggestion", "entity"),
+    TableInfo("metric_state", "What is known of a metric", "entity/metric"),
+    TableInfo("goals", "Goals", "goal id", by_entity=False),
+)
+
+
+@dataclass
+class MemorySource:
+    """Partition of an entity: its length modulo ``count``. Rows are (entity, value) by key."""
+
+    mine: frozenset[int] = frozenset(range(COUNT))
+    count: int = COUNT
+    rows: dict[str, dict[str, tuple[str, object]]] = field(default_factory=dict)
+    alive: Health = WELL
+    is_ready: Health = WELL
+
+    def put(self, table: str, key: str, value: object, *, entity: str = "") -> None:
+        self.rows.setdefault(table, {})[key] = (entity or key.partition("/")[0], value)
+
+    def live(self) -> Health:
+        return self.alive
+
+    def ready(self) -> Health:
+        return self.is_ready
+
+    def tables(self) -> Sequence[TableInfo]:
+        return TABLES
+
+    def get(self, table: str, key: str) -> object | None:
+        if key == "bug":
+            raise RuntimeError("secret of the inside")
+        if table == "metric_state" and "/" not in key:
+            raise InvalidRecord("no metric", field="key", value=key, remedy="entity/metric")
+        entity, value = self.rows.get(table, {}).get(key, ("", None))
+        return value if self.partition_of(entity) in self.mine else None
+
+    def scan(self, table: str, after: str, limit: int) -> Page:
+        rows = self.rows.get(table, {})
+        keys = sorted(
+            key
+            for key, (entity, _) in rows.items()
+            if key > after and self.partition_of(entity) in self.mine
+        )
+        items = [(key, rows[key][1]) for key in keys[:limit]]
+        return Page(items, items[-1][0] if len(keys) > limit else None)
+
+    def partition_count(self) -> int:
+        return self.count
+
+    def partition_of(self, entity_id: str) -> int:
+        return len(entity_id) % self.count
+
+    def owned(self) -> frozenset[int]:
+        return self.mine
+
+    def entity_of(self, table: str, key: str) -> str | None:
+        return None if table == "goals" else key.partition("/")[0]

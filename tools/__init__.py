@@ -1,0 +1,1 @@
+"""Development programs: not part of the package."""

@@ -1,0 +1,1 @@
+"""Which rows of the behaviour specification the tests check."""
