@@ -5,6 +5,7 @@ A new command is a function in a module of its own, registered at the end of thi
 
 from __future__ import annotations
 
+import dataclasses
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import config, consume, doctor, produce, topics
+from streams.cli import config, consume, doctor, produce, topics, worker
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
 from streams.settings import FILE_VARIABLE
@@ -25,7 +26,7 @@ class ErrorBoundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except GoalstreamError as error:
-            if ctx.params.get("debug"):
+            if ctx.params.get("_debug"):
                 raise
             complain(error)
             raise typer.Exit(1) from None
@@ -63,7 +64,7 @@ def options(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One setting; repeatable."),
     ] = None,
-    debug: Annotated[
+    _debug: Annotated[
         bool, typer.Option("--debug", help="Show where in the code an error comes from.")
     ] = False,
     _version: Annotated[
@@ -72,8 +73,9 @@ def options(
 ) -> None:
     """Options that stand before the command."""
     overrides = dict(_override(text) for text in settings or [])
-    if ctx.obj is None:
-        ctx.obj = CliState(file=config_file, overrides=overrides, debug=debug)
+    # A caller inside the program may have brought a clock and an id source of its own.
+    given = ctx.obj or CliState()
+    ctx.obj = dataclasses.replace(given, file=config_file, overrides=overrides)
 
 
 def _override(text: str) -> tuple[str, str]:
@@ -95,3 +97,4 @@ app.add_typer(topics.app, name="topics")
 app.command("produce")(produce.produce)
 app.command("consume")(consume.consume)
 app.command("doctor")(doctor.doctor)
+app.command("worker")(worker.worker)

@@ -20,8 +20,6 @@ from streams.runtime.topic_changes import Change, ChangeKind, topic_changes
 from streams.settings import EMBEDDED, Settings, read_secret
 from streams.wire.topology import INPUTS, Topology
 
-BROKER_SECONDS = 5.0
-
 APPLY = "run 'goalstream topics apply'"
 
 
@@ -43,7 +41,7 @@ class Finding:
 
 def examine(load: Callable[[], Settings]) -> list[Finding]:
     """All findings, in the order in which things are needed."""
-    findings = [*_versions(_pins(requires("goalstream") or ()), _installed)]
+    findings = [*version_findings(pins(requires("goalstream") or ()), _installed)]
     try:
         settings = load()
         topology = topology_of(settings)
@@ -65,7 +63,7 @@ def _failure(check: str, error: GoalstreamError) -> Finding:
     return Finding(check, Status.FAIL, detail, error.remedy)
 
 
-def _pins(requirements: Iterable[str]) -> dict[str, str]:
+def pins(requirements: Iterable[str]) -> dict[str, str]:
     """Package name to the exact version that is required."""
     matches = (re.match(r"([\w.-]+)(?:\[.*?\])?==([^;\s]+)", text) for text in requirements)
     return {match[1]: match[2] for match in matches if match}
@@ -78,9 +76,11 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _versions(pins: Mapping[str, str], installed: Callable[[str], str | None]) -> Iterator[Finding]:
+def version_findings(
+    wanted_versions: Mapping[str, str], installed: Callable[[str], str | None]
+) -> Iterator[Finding]:
     yield Finding("python", Status.OK, platform.python_version())
-    for name, wanted in sorted(pins.items()):
+    for name, wanted in sorted(wanted_versions.items()):
         found = installed(name)
         if found == wanted:
             yield Finding(name, Status.OK, wanted)
@@ -96,7 +96,7 @@ def _broker(settings: Settings, topology: Topology) -> Iterator[Finding]:
         return
     names = [*(spec.name for spec in topology.all()), *topology.removed]
     try:
-        cluster = Cluster(settings.librdkafka(), BROKER_SECONDS)
+        cluster = Cluster(settings.librdkafka())
         actual = cluster.topics(names)
     except GoalstreamError as error:
         yield _failure("broker", error)

@@ -15,11 +15,11 @@ import msgspec
 import typer
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.cli.publisher import ANSWER_SECONDS, refused_settings
+from streams.cli.publisher import refused_settings
 from streams.cli.state import CliState, registry_of, topology_of
 from streams.errors import GoalstreamError, InvalidRecord, UnknownName, nearest
 from streams.records import Record
-from streams.runtime.admin import Troubles, quiet_logger
+from streams.runtime.admin import ANSWER_SECONDS, Troubles, quiet_logger
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import Registry
 

@@ -9,14 +9,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
 from streams.records import Record
-from streams.runtime.admin import Troubles, quiet_logger
+from streams.runtime.admin import ANSWER_SECONDS, Troubles, quiet_logger
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.registry import Registry
 from streams.wire.topology import TopicSpec
 
-ANSWER_SECONDS = 10.0
-"""How long the broker may take to say whether the topic is there."""
 DELIVERY_SECONDS = 30.0
 """How long a record may be on its way before it counts as failed."""
 

@@ -32,7 +32,6 @@ class CliState:
 
     file: Path | None = None
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])
-    debug: bool = False
     now: Callable[[], int] = _now_ms
     """Wall clock, ms since the epoch."""
     new_id: Callable[[], str] = _new_id

@@ -31,9 +31,7 @@ class Analysis:
         turn.emit(FORECASTS, _record(turn, metric, forecast))
         self._look_for_breach(turn, row, metric, forecast)
 
-    def _look_for_breach(
-        self, turn: Turn, row: int, metric: str, forecast: SeriesForecast
-    ) -> None:
+    def _look_for_breach(self, turn: Turn, row: int, metric: str, forecast: SeriesForecast) -> None:
         known = self._config.metric(metric)
         if known is None or known.limit is None:
             return

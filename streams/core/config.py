@@ -51,7 +51,9 @@ class ForecastConfig:
             _require(0 < value < 1, f"forecasting.{name}", value, "use a number between 0 and 1")
         _require(1 <= self.horizon <= 168, "forecasting.horizon", self.horizon, "use 1 to 168")
         _require(self.min_points >= 2, "forecasting.min_points", self.min_points, "use 2 or more")
-        _require(self.interval_ms >= 0, "forecasting.interval_ms", self.interval_ms, "use 0 or more")
+        _require(
+            self.interval_ms >= 0, "forecasting.interval_ms", self.interval_ms, "use 0 or more"
+        )
         _require(self.season >= 0, "forecasting.season", self.season, "use 0 or more")
 
 
@@ -92,7 +94,7 @@ class GoalConfig:
     auto_goal_setting: bool = True
     """Whether a predicted breach becomes a goal by itself."""
     max_active_goals: int = 10
-    """Open goals per entity; a request beyond that is refused."""
+    """Active goals per entity; beyond that the least urgent is cancelled, the newest first."""
     closed_goals_kept: int = 20
     """Closed goals kept per entity for the views."""
     breach_probability: float = 0.5
@@ -103,8 +105,18 @@ class GoalConfig:
     """How long an at_most or at_least target of the engine's own goals must hold."""
 
     def __post_init__(self) -> None:
-        _require(self.max_active_goals >= 1, "goals.max_active_goals", self.max_active_goals, "use 1 or more")
-        _require(0 < self.breach_probability <= 1, "goals.breach_probability", self.breach_probability, "use 0 to 1")
+        _require(
+            self.max_active_goals >= 1,
+            "goals.max_active_goals",
+            self.max_active_goals,
+            "use 1 or more",
+        )
+        _require(
+            0 < self.breach_probability <= 1,
+            "goals.breach_probability",
+            self.breach_probability,
+            "use 0 to 1",
+        )
 
 
 @dataclass(frozen=True, slots=True)

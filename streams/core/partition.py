@@ -152,7 +152,9 @@ class Partition:
         """Split at each entity's first trigger: (take now, leave, the triggers themselves)."""
         codes: dict[str, int] = {}
         entities = self.series.entities
-        code = np.array([codes.setdefault(entities[row], len(codes)) for row in rows[todo].tolist()])
+        code = np.array(
+            [codes.setdefault(entities[row], len(codes)) for row in rows[todo].tolist()]
+        )
         cut = np.full(len(codes), np.iinfo(np.int64).max)
         np.minimum.at(cut, code[triggered], todo[triggered])
         taken = todo <= cut[code]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import msgspec
+from msgspec import structs
 
 from streams.core.analysis import Analysis
 from streams.core.config import CoreConfig
@@ -14,8 +14,16 @@ from streams.core.goals.keeper import Goalkeeper
 from streams.core.goals.targets import GOAL_STATE
 from streams.core.series import SeriesStore
 from streams.core.turn import Turn
-from streams.records import Action, Command, Event, Goal, Outcome, Record
-
+from streams.records import (
+    Action,
+    CauseKind,
+    Command,
+    Event,
+    Goal,
+    GoalOrigin,
+    Outcome,
+    Record,
+)
 
 
 class Rules:
@@ -40,13 +48,14 @@ class Rules:
     def apply(self, turn: Turn, record: Record) -> None:
         """Apply a record that the state does not include yet. Metrics have ``on_metric``."""
         turn.touched = True
+        self._goals.sweep(turn)
         match record:
             case Action():
                 self._on_action(turn, record)
             case Outcome():
                 self._on_outcome(turn, record)
             case Goal():
-                self._goals.request(turn, record)
+                self._request(turn, record)
             case Event():
                 self._on_goal_state(turn, record)
             case Command():
@@ -62,6 +71,7 @@ class Rules:
     def on_metric(self, turn: Turn, row: int, *, analyse: bool) -> None:
         """The newest value of a series, where a goal watches it or an analysis is due."""
         self._goals.measure(turn, row)
+        self._goals.sweep(turn)
         if analyse:
             self._analysis.run(turn, row)
 
@@ -101,20 +111,28 @@ class Rules:
         run(turn, command)
 
     def _create_goal(self, turn: Turn, command: Command) -> None:
-        fields: dict[str, object] = {
-            "goal_id": command.target or turn.new_id("goal"),
-            "entity_id": command.entity_id,
-            "entity_type": command.entity_type,
-            "timestamp": command.timestamp,
-            "correlation_id": turn.correlation_id,
-        }
-        fields.update(command.arguments)
+        fields: dict[str, object] = dict(command.arguments)
+        # What the command itself says stands above its arguments.
+        fields.update(
+            goal_id=command.target,
+            entity_id=command.entity_id,
+            entity_type=command.entity_type,
+            timestamp=command.timestamp,
+            correlation_id=turn.correlation_id,
+        )
         try:
             goal = msgspec.convert(fields, Goal, strict=False)
         except msgspec.ValidationError as error:
             turn.reject("invalid_goal", f"arguments of goal.create: {error}")
             return
-        self._goals.request(turn, cast(Goal, msgspec.structs.replace(goal, revision=0)))
+        self._request(turn, goal)
+
+    def _request(self, turn: Turn, goal: Goal) -> None:
+        """A goal from outside is a user's, whatever it says of itself."""
+        goal = structs.replace(
+            goal, revision=0, origin=GoalOrigin.USER, cause_kind=CauseKind.REQUEST
+        )
+        self._goals.request(turn, goal)
 
     def _cancel_goal(self, turn: Turn, command: Command) -> None:
         if not self._goals.cancel(turn, command.target, command.arguments.get("reason", "")):

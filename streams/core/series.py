@@ -35,7 +35,7 @@ HOT = np.dtype(
         ("baseline", "<f8"),
     ]
 )
-"""Stored layout of a hot row. ``due``: event time of the next analysis; 0 before the first value."""
+"""Stored layout of a hot row. ``due``: when (event time) it is analysed next."""
 
 _FRESH = np.array(
     [(HOT_VERSION, NO_OFFSET, 0, 0, 0, np.nan, np.nan, np.nan)],
@@ -256,5 +256,5 @@ def _decode_hot(data: bytes) -> np.void:
         "stored metric state has another version or size",
         field="series",
         value=data[:8].hex(),
-        remedy="delete the state directory and the series changelog, or run the release that wrote it",
+        remedy="run the release that wrote it, or delete state directory and series changelog",
     )

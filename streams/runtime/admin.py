@@ -31,6 +31,9 @@ from streams.wire.topology import TopicSpec, Topology
 
 _T = TypeVar("_T")
 
+ANSWER_SECONDS = 5.0
+"""How long a broker may take to say anything at all."""
+
 _NO_ANSWER = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -75,9 +78,12 @@ class Troubles:
 
 
 class Cluster:
-    """The topics of a cluster. Every call ends within ``timeout`` seconds or raises Unavailable."""
+    """The topics of a cluster. Raises Unavailable when the broker does not answer in time.
 
-    def __init__(self, client: Mapping[str, Any], timeout: float = 10.0) -> None:
+    ``timeout``: seconds that one change may take.
+    """
+
+    def __init__(self, client: Mapping[str, Any], timeout: float = 30.0) -> None:
         self._troubles = Troubles(str(client["bootstrap.servers"]))
         self._timeout = timeout
         try:
@@ -163,7 +169,7 @@ class Cluster:
             self._wait(future, f"delete {name}", accept=KafkaError.UNKNOWN_TOPIC_OR_PART)
 
     def _metadata(self) -> ClusterMetadata:
-        return self._answer(lambda: self._admin.list_topics(timeout=self._timeout), "list topics")
+        return self._answer(lambda: self._admin.list_topics(timeout=ANSWER_SECONDS), "list topics")
 
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         if not names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ class Broker(NamedTuple):
 
 class GoalstreamApp(faust.App):
     """A Faust app that is embedded in an asyncio program and delivers batches."""
+
+    logger = logging.getLogger("faust.app")
 
     changelogs: ChangelogReader
     before_stop: Callable[[], Awaitable[None]]

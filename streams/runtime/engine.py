@@ -93,7 +93,7 @@ class Engine:
         if batch.epoch != self.epoch():
             return
         # From here to the outbox nothing awaits: state and emissions change together.
-        part = self._partition(partition)
+        part = self.partition(partition)
         decoded = decoder.decode(batch.records)
         if isinstance(decoder, MetricDecoder):
             metrics: MetricBatch = decoded.batch
@@ -113,7 +113,8 @@ class Engine:
         if part.resident > self._checkpointer.resident_limit(len(self.partitions)):
             await self.checkpoint(everything=True)
 
-    def _partition(self, number: int) -> Partition:
+    def partition(self, number: int) -> Partition:
+        """State of a partition that this worker owns; begun when it is first asked for."""
         part = self.partitions.get(number)
         if part is None:
             part = Partition(number, self._config, self._tables.reader(number))

@@ -49,6 +49,8 @@ class ChangelogReader:
         self.restored = 0
         """Records applied since the last start, for the progress that readiness reports."""
         self.expected = 0
+        """Records that the running or last restore had to apply, by offsets."""
+        self.active = False
 
     async def restore(self, from_: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
         """Apply records after ``from_`` up to and including ``ends``, per changelog partition.
@@ -71,10 +73,14 @@ class ChangelogReader:
                 "queued.max.messages.kbytes": 16384,
             }
         )
+        self.active = True
         try:
-            consumer.assign([TopicPartition(tp.topic, tp.partition, at + 1) for tp, at in behind.items()])
+            consumer.assign(
+                [TopicPartition(tp.topic, tp.partition, at + 1) for tp, at in behind.items()]
+            )
             await self._read(consumer, set(behind))
         finally:
+            self.active = False
             await asyncio.to_thread(consumer.close)
         seconds = time.monotonic() - started
         self._metrics.recovery_seconds.set(seconds)
@@ -134,6 +140,8 @@ class ChangelogReader:
 class BatchRecovery(Recovery):
     """Faust's recovery with the reading done by a ``ChangelogReader``."""
 
+    logger = Recovery.logger
+
     changelogs: ChangelogReader
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
@@ -155,6 +163,8 @@ class BatchRecovery(Recovery):
 
 class BatchTableManager(TableManager):
     """Uses ``BatchRecovery`` with the app's ``changelogs``."""
+
+    logger = TableManager.logger
 
     @property
     def recovery(self) -> BatchRecovery:

@@ -40,6 +40,8 @@ class RawBatch(NamedTuple):
 class BatchThread(driver.AIOKafkaConsumerThread):
     """Consumer thread with a short fetch wait."""
 
+    logger = driver.logger
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
@@ -107,9 +109,7 @@ class BatchConsumer(driver.Consumer):
         super().resume_partitions(tps)
         self._wake.set()
 
-    async def _deliver(
-        self, records: Mapping[TP, list[Any]], epoch: int, generation: int
-    ) -> None:
+    async def _deliver(self, records: Mapping[TP, list[Any]], epoch: int, generation: int) -> None:
         for tp in records:
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         for tp, part in self._slices(records):

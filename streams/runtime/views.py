@@ -188,6 +188,4 @@ def _split(key: str) -> tuple[str, str]:
 def _join(view: View, entity: str, second: str) -> str:
     if view.key == "entity":
         return entity
-    return SLASH.join(
-        part.replace("%", "%25").replace(SLASH, "%2F") for part in (entity, second)
-    )
+    return SLASH.join(part.replace("%", "%25").replace(SLASH, "%2F") for part in (entity, second))

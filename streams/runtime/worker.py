@@ -26,6 +26,7 @@ from streams.runtime.positions import Source
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.tables import TableSet
 from streams.runtime.transport import RawBatch, verify_faust
+from streams.runtime.views import Views
 from streams.runtime.watchdog import Pulse, Watchdog
 from streams.settings import Settings
 from streams.wire.columns import MetricDecoder
@@ -64,6 +65,7 @@ class Worker:
         self.engine: Engine
         self.tables: TableSet
         self.changelogs: ChangelogReader
+        self.views: Views
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -127,13 +129,15 @@ class Worker:
         client = settings.librdkafka()
         self.changelogs = ChangelogReader(self.tables, client, self.metrics)
         self.app.changelogs = self.changelogs
-        outbox = Outbox(lambda: self.app.producer._ensure_producer())
+        outbox = Outbox(self.app.producer._ensure_producer)
         checkpointer = Checkpointer(
             self.tables,
             outbox,
             self._commit,
             name,
-            Limits(options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities),
+            Limits(
+                options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities
+            ),
             self.metrics,
         )
         registry = open_registry(settings)
@@ -168,6 +172,14 @@ class Worker:
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
         self.engine.dispatcher = self._dispatcher
+        self.views = Views(
+            self.engine.partition,
+            self.owned,
+            self.tables,
+            self.topology.partitions,
+            settings.forecasting.horizon,
+            settings.forecasting.level,
+        )
         add_agents(self.app, name, self._handle)
         consumer = self.app.batches
         consumer.batch_records = options.batch_records
@@ -220,9 +232,7 @@ class Worker:
         consumer = self.app.batches
         tps = [tp for tp in consumer.assignment() if tp.topic == outcomes]
         ends = await consumer.highwaters(*tps) if tps else {}
-        self.engine.assigned(
-            {tp.partition: Reading(committed.get(tp, 0), ends[tp]) for tp in tps}
-        )
+        self.engine.assigned({tp.partition: Reading(committed.get(tp, 0), ends[tp]) for tp in tps})
 
     async def _commit(self, positions: Mapping[Source, int]) -> bool:
         offsets = {TP(source.topic, source.partition): at for source, at in positions.items()}
@@ -267,6 +277,27 @@ class Worker:
             watchdog.check(self.pulse(), time.monotonic())
             self._export()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What brought the worker down; None while it lives."""
+        failure = self._failure
+        if failure is None or not failure.done() or failure.cancelled():
+            return None
+        return failure.exception()
+
+    @property
+    def phase(self) -> str:
+        """starting, recovering, rebalancing, running, stopping or failed."""
+        if self.failure is not None:
+            return "failed"
+        if self._failure is None:
+            return "starting"
+        if self._stopping:
+            return "stopping"
+        if self.app.rebalancing:
+            return "recovering" if self.changelogs.active else "rebalancing"
+        return "running" if self.app.tables.actives_ready else "recovering"
+
     def pulse(self) -> Pulse:
         """What the watchdog and the readiness probe look at."""
         return Pulse(
@@ -274,8 +305,8 @@ class Worker:
             checkpoints=self._checkpointer.completed,
             lag=sum(self.lags().values()),
             restored=self.changelogs.restored,
-            recovering=not self.app.tables.actives_ready,
-            rebalancing=self.app.rebalancing,
+            recovering=self.phase in ("starting", "recovering"),
+            rebalancing=self.phase == "rebalancing",
         )
 
     def lags(self) -> dict[tuple[str, int], int]:
@@ -291,12 +322,10 @@ class Worker:
 
     def owned(self) -> frozenset[int]:
         """Partitions assigned to this worker and recovered; empty while it is not ready."""
-        if not self.app.tables.actives_ready or self.app.rebalancing:
+        if self.phase != "running":
             return frozenset()
         topic = self.topology.kafka_name(METRICS)
-        return frozenset(
-            tp.partition for tp in self.app.batches.assignment() if tp.topic == topic
-        )
+        return frozenset(tp.partition for tp in self.app.batches.assignment() if tp.topic == topic)
 
     def _export(self) -> None:
         owned = self.owned()

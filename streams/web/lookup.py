@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -73,7 +74,7 @@ class Lookup:
                 unavailable.append(peer)
             else:
                 pages.append(listing)
-        merged = merge(pages, limit)
+        merged = merge(pages, limit, partial(self._source.order, table))
         complete = self._are_all(merged.partitions)
         return msgspec.structs.replace(merged, complete=complete, unavailable=unavailable)
 
@@ -143,7 +144,7 @@ class Lookup:
         return count > 0 and set(partitions) >= set(range(count))
 
 
-def merge(pages: list[Listing], limit: int) -> Listing:
+def merge(pages: list[Listing], limit: int, order: Callable[[str], tuple[str, ...]]) -> Listing:
     """One page of up to ``limit`` rows out of pages that start at the same ``after``.
 
     Rows beyond the earliest cursor are left for the next page, since the worker that stopped
@@ -151,13 +152,13 @@ def merge(pages: list[Listing], limit: int) -> Listing:
     once, the first page's.
     """
     cursors = [page.next for page in pages if page.next is not None]
-    end = min(cursors, default=None)
+    end = min(cursors, key=order, default=None)
     rows: dict[str, Item] = {}
     for page in pages:
         for item in page.items:
-            if end is None or item.key <= end:
+            if end is None or order(item.key) <= order(end):
                 rows.setdefault(item.key, item)
-    items = [rows[key] for key in sorted(rows)]
+    items = [rows[key] for key in sorted(rows, key=order)]
     if len(items) > limit:
         items = items[:limit]
         end = items[-1].key

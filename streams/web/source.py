@@ -33,13 +33,13 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in ascending order of their keys (by code point, as UTF-8 bytes sort)."""
+    """Rows in ascending order of ``ViewSource.order`` of their keys."""
 
     items: Sequence[tuple[str, object]]
     """(key, JSON-able value)."""
     next: str | None = None
-    """Cursor for ``after`` that continues the page; None when nothing follows. It is not less
-    than any key of the page, and no unseen key is less than or equal to it."""
+    """Key for ``after`` that continues the page; None when nothing follows. In the order of the
+    rows it is not before any row of the page, and no unseen row is before or at it."""
 
 
 class ViewSource(Protocol):
@@ -64,7 +64,11 @@ class ViewSource(Protocol):
         ...
 
     def scan(self, table: str, after: str, limit: int) -> Page:
-        """Up to ``limit`` rows of owned partitions with keys greater than ``after``."""
+        """Up to ``limit`` rows of owned partitions behind ``after`` ("" for the first)."""
+        ...
+
+    def order(self, table: str, key: str) -> tuple[str, ...]:
+        """What the rows of a table are ordered by, the same on every worker."""
         ...
 
     def partition_count(self) -> int:

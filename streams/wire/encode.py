@@ -57,8 +57,9 @@ class Encoder:
                 body, schema, fields
             )
         except Exception as error:  # a value of a wrong type makes it raise many kinds
+            fault = _fault(fields, record_type, error)
             raise InvalidRecord(
-                f"{record_type.__name__} does not fit its schema: {_fault(fields, record_type, error)}",
+                f"{record_type.__name__} does not fit its schema: {fault}",
                 field="record",
                 value=record.entity_id,
                 remedy="give every field a value of its declared type",

@@ -44,7 +44,7 @@ def exact_bodies(
 
     Body i is ``data[starts[i]:ends[i]]``.
     """
-    walk = _Walk(np.frombuffer(data, np.uint8), starts.copy())
+    walk = _Walk(np.frombuffer(data or b"\0", np.uint8), starts.copy())
     for shape in shapes:
         if isinstance(shape, Table):
             walk.table(shape.texts)

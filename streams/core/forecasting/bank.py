@@ -57,14 +57,14 @@ class SeriesForecast:
     """Values learned."""
 
 
-class _Part(msgspec.Struct, array_like=True):
+class _Part(msgspec.Struct, array_like=True, gc=False):
     name: str
     version: str
     state: bytes
     error: float | None
 
 
-class _Stored(msgspec.Struct, array_like=True):
+class _Stored(msgspec.Struct, array_like=True, gc=False):
     version: int
     models: list[_Part]
     drift_version: str
@@ -87,6 +87,7 @@ class SeriesBank:
         self._config = config
         self._models = [create(name, config) for name in config.models]
         self._names = [model.name for model in self._models]
+        self._versions = [model.state_version for model in self._models]
         if len(set(self._names)) < len(self._names):
             raise ConfigError(
                 "a forecaster is configured twice",
@@ -145,10 +146,11 @@ class SeriesBank:
         """
         tracks, level, isnan = self._tracks, self._config.level, math.isnan
         inside = half_width(level) ** 2
+        each: list[int] = rows.tolist()
         relative: list[float] = []
         add = relative.append
         for row, timestamp, residual in zip(
-            rows.tolist(), timestamps.tolist(), residuals.tolist(), strict=True
+            each, timestamps.tolist(), residuals.tolist(), strict=True
         ):
             track = tracks[row] or self._begin(row)
             points = track.points = track.points + 1
@@ -185,9 +187,10 @@ class SeriesBank:
         """One-step forecasts of the ensemble; the members' errors learn the values."""
         known = self._member_errors
         all_ready = [True] * len(forecasts)
+        each: list[int] = rows.tolist()
         mixed: list[float] = []
         columns = zip(*(forecast.tolist() for forecast in forecasts), strict=True)
-        for row, value, members in zip(rows.tolist(), values.tolist(), columns, strict=True):
+        for row, value, members in zip(each, values.tolist(), columns, strict=True):
             errors = known[row] or self._begin_errors(row)
             ready = all_ready
             if any(map(math.isnan, members)):
@@ -247,18 +250,14 @@ class SeriesBank:
     # -- storing ------------------------------------------------------------------------------
 
     def dump(self, row: int) -> bytes:
-        """State of one row; the same for equal states."""
-        track = self._tracks[row]
-        errors = self._member_errors[row] or [math.nan] * len(self._models)
+        """State of one row; the same for equal states. Its largest part is ADWIN's window."""
+        track, errors = self._tracks[row], self._member_errors[row]
         models = [
-            _Part(name, model.state_version, model.dump(row), None if math.isnan(e) else e)
-            for name, model, e in zip(self._names, self._models, errors, strict=True)
+            (name, self._versions[member], self._models[member].dump(row), _error(errors, member))
+            for member, name in enumerate(self._names)
         ]
-        drift_version, drift = self._drift.dump(row)
-        stored = _Stored(
-            STATE_VERSION, models, drift_version, drift, None if track is None else track.state
-        )
-        return seal(_encode(stored))
+        drift = self._drift.dump(row)
+        return seal(_encode((STATE_VERSION, models, *drift, track and track.state)))
 
     def load(self, row: int, data: bytes) -> list[str]:
         """Continue from a dump as if never interrupted, bit for bit.
@@ -286,7 +285,7 @@ class SeriesBank:
         errors = [math.nan] * len(self._models)
         for member, (name, model) in enumerate(zip(self._names, self._models, strict=True)):
             part = parts.get(name)
-            if part is None or part.version != model.state_version:
+            if part is None or part.version != self._versions[member]:
                 anew.append(name)
             else:
                 model.load(row, part.state)
@@ -294,6 +293,10 @@ class SeriesBank:
         if len(errors) > 1:
             self._member_errors[row] = errors
         return anew
+
+
+def _error(errors: list[float] | None, member: int) -> float | None:
+    return None if errors is None or math.isnan(errors[member]) else errors[member]
 
 
 def _checked(data: bytes) -> _Stored:

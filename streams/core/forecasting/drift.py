@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import river
 from river.drift import ADWIN
 
 from streams.core.batch import BoolArray, FloatArray, IntArray
 
-STATE_VERSION = f"river-{river.__version__}"
+STATE_VERSION = f"river-{version('river')}"
 """ADWIN's state is an opaque dump of River's compiled code and is only read by the same release."""
 
 
@@ -24,7 +24,7 @@ class DriftDetectors:
     """
 
     def __init__(self, delta: float) -> None:
-        self._delta = delta
+        self._detector = ADWIN(delta=delta)
         self._windows: list[Any] = []
 
     def resize(self, rows: int) -> None:
@@ -41,8 +41,9 @@ class DriftDetectors:
         Returns for each value whether it made a drift certain.
         """
         windows, isnan = self._windows, math.isnan
+        each: list[int] = rows.tolist()
         flags = np.zeros(len(rows), np.bool_)
-        for position, (row, value) in enumerate(zip(rows.tolist(), values.tolist(), strict=True)):
+        for position, (row, value) in enumerate(zip(each, values.tolist(), strict=True)):
             if not isnan(value):
                 window = windows[row] or self._begin(row)
                 if window.update(value):
@@ -51,8 +52,11 @@ class DriftDetectors:
         return flags
 
     def _begin(self, row: int) -> Any:
-        # ADWIN's own class only passes values on to this compiled window, at twice the cost
-        window: Any = ADWIN(delta=self._delta)._helper  # pyright: ignore[reportPrivateUsage]
+        # ADWIN itself only passes values on to its compiled window, at twice the cost of that:
+        # so one of it makes the windows of all rows
+        detector: Any = self._detector
+        detector._reset()
+        window = detector._helper
         self._windows[row] = window
         return window
 

@@ -32,10 +32,16 @@ class _Model(HoltWinters):
         level: deque[float]
         trend: deque[float]
         season: Any
+        seasonality: int
         _first_values: list[float]
+        _initialized: bool
+
+        def learn_one(self, y: float, x: Any = None) -> None: ...
+        def forecast(self, horizon: int, xs: Any = None) -> list[float]: ...
 
     def __init__(self, alpha: float, beta: float, gamma: float | None, seasonality: int) -> None:
-        super().__init__(alpha, beta, gamma, seasonality)
+        base: Any = super()  # River declares no types here
+        base.__init__(alpha, beta, gamma, seasonality)
         self.ready = False
         self.lowest = math.inf
         self.highest = -math.inf
@@ -88,7 +94,7 @@ class _Model(HoltWinters):
         )
 
 
-class _State(msgspec.Struct, array_like=True, omit_defaults=True):
+class _State(msgspec.Struct, array_like=True, gc=False):
     lowest: float
     highest: float
     level: list[float] = []
@@ -128,21 +134,24 @@ class HoltWintersForecaster:
         self._models[row] = None
 
     def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
+        del timestamps  # steps are taken as equal
         models, season = self._models, self._season
+        each: list[int] = rows.tolist()
         forecasts: list[float] = []
         add = forecasts.append
-        for row, value in zip(rows.tolist(), within_magnitude(values).tolist(), strict=True):
+        for row, value in zip(each, within_magnitude(values).tolist(), strict=True):
             model = models[row] or self._begin(row)
             if model.ready:
                 # River's forecast(1) without the lists that it builds
                 forecast = model.level[-1] + model.trend[-1]
                 if season:
                     forecast += model.season[-season]
-                if not model.floor <= forecast <= model.ceiling:
+                if model.floor <= forecast <= model.ceiling:
+                    add(forecast)
+                else:
+                    add(min(max(forecast, model.floor), model.ceiling))
                     if not -DIVERGED <= forecast <= DIVERGED:
                         model = self._begin(row)
-                    forecast = min(max(forecast, model.floor), model.ceiling)
-                add(forecast)
             else:
                 add(math.nan)
             if not model.lowest <= value <= model.highest:

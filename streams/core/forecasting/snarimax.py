@@ -17,6 +17,8 @@ from streams.core.forecasting.bounds import clip_limits, clipped, not_ready, wit
 from streams.core.forecasting.state import damaged, require, require_finite
 from streams.errors import ConfigError
 
+_VECTOR: Any = VectorDict
+
 WARM_UP = 10
 """Values that fix the unit of a series before its model starts."""
 LARGEST = 1e30
@@ -38,6 +40,10 @@ class _Model(SNARIMAX):
         errors: deque[float]
         differencer: Any
         regressor: Any
+        d: int
+
+        def learn_one(self, y: float, x: Any = None) -> None: ...
+        def forecast(self, horizon: int, xs: Any = None) -> Any: ...
 
     def __init__(self, p: int, d: int, q: int) -> None:
         super().__init__(p, d, q)
@@ -81,7 +87,7 @@ class _Model(SNARIMAX):
         gradient = 2 * (weights.dot(lags) + linear.intercept - difference)
         gradient = min(max(gradient, -self._steepest), self._steepest)
         linear.intercept -= self._intercept_rate * gradient
-        weights.isub_scaled(VectorDict.from_scaled(lags, gradient), self._rate)
+        weights.isub_scaled(_VECTOR.from_scaled(lags, gradient), self._rate)
         linear.optimizer.n_iterations += 1
 
     def _scale_and_learn(self) -> tuple[dict[str, float], dict[str, float]]:
@@ -243,10 +249,12 @@ class SnarimaxForecaster:
         self._rows[row] = None
 
     def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
+        del timestamps  # steps are taken as equal
         states = self._rows
+        each: list[int] = rows.tolist()
         forecasts: list[float] = []
         add = forecasts.append
-        for row, value in zip(rows.tolist(), within_magnitude(values).tolist(), strict=True):
+        for row, value in zip(each, within_magnitude(values).tolist(), strict=True):
             state = states[row] or self._begin(row)
             model = state.model
             if model is None:
@@ -284,7 +292,8 @@ class SnarimaxForecaster:
             return not_ready(horizon)
         if not -DIVERGED <= state.model.predict() <= DIVERGED:
             return not_ready(horizon)
-        means = np.array(state.model.forecast(horizon)) * state.unit + state.center
+        with np.errstate(over="ignore"):
+            means = np.array(state.model.forecast(horizon)) * state.unit + state.center
         return clipped(_held(means), state.floor, state.ceiling)
 
     def dump(self, row: int) -> bytes:

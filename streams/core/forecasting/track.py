@@ -18,7 +18,7 @@ NEVER = -(2**63)
 """In place of a timestamp before the first one."""
 
 
-class TrackState(msgspec.Struct, array_like=True):
+class TrackState(msgspec.Struct, array_like=True, gc=False):
     """Stored form of a track."""
 
     points: int

@@ -54,7 +54,7 @@ class BreachForecast:
     horizon_ms: int
 
 
-def predict_breach(  # noqa: PLR0913, PLR0917 - a forecast's columns and scale, and its limit
+def predict_breach(  # noqa: PLR0913 - a forecast's columns and scale, and its limit
     metric: str,
     forecast_mean: Sequence[float],
     lower: Sequence[float],

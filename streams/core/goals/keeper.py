@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -9,7 +10,13 @@ from msgspec.structs import replace
 from streams.core.batch import series_key
 from streams.core.config import CoreConfig
 from streams.core.goals.admission import Refusal, admit, enforce_cap
-from streams.core.goals.measurement import CloseReason, cancel, is_notable, measure
+from streams.core.goals.measurement import (
+    CloseReason,
+    cancel,
+    close_expired,
+    is_notable,
+    measure,
+)
 from streams.core.goals.targets import read_targets, replace_targets
 from streams.core.series import SeriesStore
 from streams.core.suggestions.nudge import MetricReading, nudge
@@ -72,14 +79,22 @@ class Goalkeeper:
         """The newest value of the series moves the open goals on its metric."""
         metric = self._series.metrics[row]
         hot = self._series.hot
-        value, before = float(hot["last"][row]), float(hot["previous"][row])
-        previous = None if before != before else before  # NaN: there was no value before
-        for goal in turn.state.open_goals(metric):
-            after = measure(goal, value, previous, turn.now)
+        value, previous = float(hot["last"][row]), _known(hot["previous"][row])
+        goals = turn.state.open_goals(metric)
+        noise = self._noise(row) if goals else 0.0
+        for goal in goals:
+            after = measure(goal, value, previous, turn.now, noise)
             if after is None:
                 continue
             published = turn.state.published_progress.get(goal.goal_id)
             self._store(turn, after, publish=is_notable(goal, after, published))
+
+    def sweep(self, turn: Turn) -> None:
+        """Fail the open goals whose deadline has passed, also on metrics that are silent."""
+        for goal in turn.state.open_goals():
+            expired = close_expired(goal, turn.now)
+            if expired is not None:
+                self._store(turn, expired, publish=True)
 
     def suggest(self, turn: Turn, action: Action | None) -> None:
         """Propose the next values for all targets of the entity; quiet without open goals."""
@@ -136,7 +151,7 @@ class Goalkeeper:
         goals = turn.state.goals
         closed = [id_ for id_, goal in goals.items() if not goal.status.is_open]
         closed.sort(key=lambda id_: goals[id_].closed_at or 0)
-        for id_ in closed[: len(closed) - self._config.goals.closed_goals_kept]:
+        for id_ in closed[: max(0, len(closed) - self._config.goals.closed_goals_kept)]:
             del goals[id_]
 
     def _refused(self, turn: Turn, refusal: Refusal) -> None:
@@ -165,12 +180,17 @@ class Goalkeeper:
         if row is None:
             return None
         hot = self._series.hot
-        before = float(hot["previous"][row])
         return MetricReading(
             value=float(hot["last"][row]),
-            previous=None if before != before else before,
+            previous=_known(hot["previous"][row]),
             baseline=float(hot["baseline"][row]),
+            dead_band=self._noise(row),
         )
+
+    def _noise(self, row: int) -> float:
+        """Running one-step forecast error: a change below it says nothing about the trend."""
+        forecast = self._series.bank.forecast(row, 1, self._config.forecasting.level)
+        return 0.0 if forecast is None else forecast.error
 
     def _confidence(self, turn: Turn, readings: Mapping[str, MetricReading]) -> float | None:
         """Lowest interval coverage among the measured targets; None before any was scored."""
@@ -179,3 +199,8 @@ class Goalkeeper:
         level = self._config.forecasting.level
         forecasts = [self._series.bank.forecast(row, 1, level) for row in rows]
         return min((f.coverage for f in forecasts if f is not None), default=None)
+
+
+def _known(value: float) -> float | None:
+    """A stored number; None where none was stored yet."""
+    return None if math.isnan(value) else float(value)

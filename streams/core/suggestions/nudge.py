@@ -41,7 +41,7 @@ def analyse(goal: Goal, reading: MetricReading) -> GoalAnalysis:
     )
 
 
-def nudge(  # noqa: PLR0913, PLR0917 - all that a suggestion carries
+def nudge(  # noqa: PLR0913 - all that a suggestion carries
     action: Action | None,
     goals: Sequence[Goal],
     readings: Mapping[str, MetricReading],

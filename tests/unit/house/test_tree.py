@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,15 @@ def test_no_test_waits_blindly() -> None:
     assert lines_with(re.compile(r"\btime\.sleep\("), "tests") == []
 
 
-def test_a_silenced_type_error_has_its_reason_beside_it() -> None:
+def test_a_silenced_type_error_has_its_reason_beside_or_above_it() -> None:
     bare = re.compile(r"#\s*(type|pyright):\s*ignore(\[[^\]]*\])?\s*$")
-    assert lines_with(bare, *SOURCES) == []
+    unexplained = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in python_files(*SOURCES)
+        for above, line in pairwise(["", *path.read_text(encoding="utf-8").splitlines()])
+        if bare.search(line) and not above.strip().startswith("#")
+    ]
+    assert unexplained == []
 
 
 @pytest.mark.parametrize("name", ["unit", "integration", "lint", "spec", "test", "demo", "bench"])

@@ -47,7 +47,8 @@ class Comparison:
     def type(self, hint: Any, schema: Any, name: str, where: str) -> None:
         inner = optional(hint)
         if inner is not None:
-            assert schema[0] == "null" and len(schema) == 2, where
+            assert len(schema) == 2, where
+            assert schema[0] == "null", where
             self.type(inner, schema[1], name, where)
         elif typing.get_origin(hint) is tuple:
             assert schema["type"] == "array", where

@@ -67,5 +67,8 @@ class MemorySource:
     def owned(self) -> frozenset[int]:
         return self.mine
 
+    def order(self, table: str, key: str) -> tuple[str, ...]:
+        return (key,)
+
     def entity_of(self, table: str, key: str) -> str | None:
         return None if table == "goals" else key.partition("/")[0]

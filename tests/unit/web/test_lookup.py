@@ -17,6 +17,10 @@ from tests.unit.web.memory import MemorySource
 B = frozenset({2, 3})
 
 
+def by_key(key: str) -> tuple[str, ...]:
+    return (key,)
+
+
 def worker(*owned: int) -> MemorySource:
     return MemorySource(mine=frozenset(owned))
 
@@ -276,7 +280,7 @@ def test_pages_of_all_give_every_row_once_in_order(
             items = [Item(key, rows[key]) for key in ahead[:size]]
             next_ = items[-1].key if len(ahead) > size else None
             pages.append(Listing("t", items, next_, [number], False))
-        page = merge(pages, limit)
+        page = merge(pages, limit, by_key)
         assert len(page.items) <= limit
         found += [item.key for item in page.items]
         if page.next is None:
@@ -291,7 +295,7 @@ def test_a_row_that_two_workers_give_counts_once() -> None:
     here = Listing("t", [Item("k", "ours")], None, [0], False)
     there = Listing("t", [Item("k", "theirs"), Item("l", 1)], None, [0, 1], False)
 
-    page = merge([here, there], 10)
+    page = merge([here, there], 10, by_key)
 
     assert page.items == [Item("k", "ours"), Item("l", 1)]
     assert page.partitions == [0, 1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -12,6 +13,7 @@ from streams.wire.registry import EMBEDDED_IDS, EmbeddedRegistry
 from tests.unit.records.record_strategies import records
 from tests.unit.wire.messages import ENCODER, NOW, message, metric
 
+GOAL = Goal(entity_id="e", timestamp=NOW, goal_id="g", target_metric="m", target_value="x")
 DECODERS = {cls: RecordDecoder(EmbeddedRegistry(), cls) for cls in Record.__subclasses__()}
 
 
@@ -25,7 +27,7 @@ def test_every_record_comes_back_as_it_was(record: Record) -> None:
 
 
 def test_a_record_on_the_wrong_topic_is_refused() -> None:
-    with pytest.raises(InvalidRecord, match="topic Goal carries Goal records.*'Metric'"):
+    with pytest.raises(InvalidRecord, match=r"topic Goal carries Goal records.*'Metric'"):
         ENCODER.encode(metric(), "Goal")
 
 
@@ -39,7 +41,7 @@ def test_a_topic_must_be_prepared() -> None:
 @pytest.mark.parametrize(
     ("record", "field"),
     [
-        (Goal(entity_id="e", timestamp=NOW, goal_id="g", target_metric="m", target_value="x"), "target_value"),
+        (GOAL, "target_value"),
         (Event(entity_id="e", timestamp=None, event_id="e", event_type="t"), "timestamp"),
         (metric(unit=None), "unit"),
     ],
@@ -57,10 +59,8 @@ def test_an_unknown_status_is_not_written() -> None:
         status=OutcomeStatus.SUCCESS, severity=Severity.INFO, action_id="a",
     )  # fmt: skip
     assert ENCODER.encode(outcome, "Outcome")
-    wrong = Outcome(
-        **{**{n: getattr(outcome, n) for n in outcome.__struct_fields__}, "status": "weird"}
-    )
-    with pytest.raises(InvalidRecord, match="status|weird"):
+    wrong = msgspec.structs.replace(outcome, status="weird")
+    with pytest.raises(InvalidRecord, match=r"weird.*\$\.status"):
         ENCODER.encode(wrong, "Outcome")
 
 

@@ -97,7 +97,6 @@ def test_holding_before_the_predicted_moment_proves_nothing() -> None:
     assert after.status is GoalStatus.ACHIEVED
 
 
-@pytest.mark.spec("S1-089")
 def test_an_unmet_goal_fails_after_its_deadline() -> None:
     goal = measured(admitted(0.0, deadline=NOW + HOUR), 4.0)
     assert goal.progress == 0.4

@@ -30,7 +30,9 @@ def test_numeric_text_counts_with_blanks_around_it(text: str, number: float) -> 
     assert coerce_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "  ", "abc", "4 5", "nan", "inf", "-Infinity", "1e999", "1_0"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "abc", "4 5", "nan", "inf", "-Infinity", "1e999", "1_0"]
+)
 def test_other_text_is_no_number(text: str) -> None:
     assert coerce_number(text) is None
 

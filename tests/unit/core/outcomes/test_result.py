@@ -112,7 +112,6 @@ def test_a_cancelled_handler_is_cancelled(module: str) -> None:
     assert failure(cancelled()).status is OutcomeStatus.CANCELLED
 
 
-@pytest.mark.spec("S2-028")
 def test_a_trace_is_kept_only_when_given() -> None:
     assert failure(ValueError("bad")).stack_trace is None
     kept = failure(ValueError("bad"), "x" * TRACE_LIMIT + "ValueError: bad").stack_trace
@@ -172,7 +171,7 @@ def test_a_long_output_is_cut_and_says_so() -> None:
     assert cut["truncated"] is True
     assert cut["bytes"] == 2 * JSON_LIMIT + 2
     assert cut["head"].startswith('"ééé')
-    assert len(json_text("\x00" * JSON_LIMIT).encode()) <= 2 * JSON_LIMIT
+    assert len(json_text("\x00" * JSON_LIMIT).encode()) <= JSON_LIMIT
 
 
 @pytest.mark.spec("S2-023", "S2-024", "S2-032")
@@ -202,7 +201,6 @@ def test_confidence_is_found_in_the_output() -> None:
     assert interpret(stated).confidence_score == 0.5
 
 
-@pytest.mark.spec("S1-118")
 def test_the_claimed_impact_is_carried() -> None:
     result = interpret({"success": True, "impact": {"cpu_usage": -5, "latency": " 1.5 "}})
     assert result.impact == {"cpu_usage": -5.0, "latency": 1.5}

@@ -40,9 +40,9 @@ HERE = __name__
 
 
 def propose(
-    current: float, target: float, config: SuggestionConfig = SuggestionConfig(), metric: str = "m"
+    current: float, target: float, config: SuggestionConfig | None = None, metric: str = "m"
 ) -> float:
-    return create_strategy(config).propose(metric, current, target)
+    return create_strategy(config or SuggestionConfig()).propose(metric, current, target)
 
 
 @pytest.mark.spec("S0-035")

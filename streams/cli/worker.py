@@ -1,0 +1,54 @@
+"""``goalstream worker``: one worker with its views until a signal stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+import typer
+
+from streams.cli.state import CliState
+from streams.runtime.logs import configure_logging
+from streams.runtime.worker import Worker
+from streams.settings import Settings
+from streams.web.serve import serve_views
+
+log = structlog.get_logger(__name__)
+
+
+def worker(ctx: typer.Context) -> None:
+    """Run a worker: read the inputs, keep state, publish, serve the views.
+
+    Ends with code 0 after SIGTERM or SIGINT, and with code 1 and a named error when it cannot
+    go on; a supervisor should start it again.
+    """
+    state: CliState = ctx.obj
+    settings = state.settings()
+    configure_logging(settings.logging.level, json_lines=settings.logging.json_lines)
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    worker_ = Worker(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await worker_.start()
+    try:
+        async with serve_views(worker_) as url:
+            log.info("worker started", app_id=settings.worker.app_id, views=url)
+            await _until_stopped(worker_, stop)
+    finally:
+        await worker_.stop()
+    log.info("worker stopped")
+
+
+async def _until_stopped(worker_: Worker, stop: asyncio.Event) -> None:
+    asked, ended = asyncio.create_task(stop.wait()), asyncio.create_task(worker_.wait())
+    done, pending = await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    if ended in done:
+        ended.result()
