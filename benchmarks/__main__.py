@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,8 @@ WIDTH = 130
 
 
 def main() -> int:
+    # Leaves through the context managers, so that no broker and no worker is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     arguments = _parser().parse_args()
     console = Console(width=WIDTH, highlight=False)
     try:

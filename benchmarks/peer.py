@@ -19,7 +19,7 @@ FRESH = "Kafka Streams, fresh JVM"
 WARM = "Kafka Streams, warm JVM"
 PROJECT = Path(__file__).resolve().parent / "kafka_streams"
 JAVA = ("java", "-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
-TIMEOUT_SECONDS = 900.0
+TIMEOUT_SECONDS = 300.0
 
 
 def build() -> None:

@@ -23,7 +23,7 @@ from benchmarks.process import cpu_seconds, environment, peak_rss_mb, running, t
 
 SYSTEM = "goalstream"
 
-TIMEOUT_SECONDS = 900.0
+TIMEOUT_SECONDS = 300.0
 POLL_SECONDS = 0.05
 COMMITS_POLL_SECONDS = 0.1
 HTTP_SECONDS = 5.0

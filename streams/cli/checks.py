@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from streams.cli.state import registry_of, topology_of
+from streams.cli.state import opened_registry, topology_of
 from streams.errors import GoalstreamError
 from streams.runtime.admin import Cluster, schema_changes
 from streams.runtime.lock import FILE as LOCK_FILE
@@ -143,7 +143,8 @@ def _registry(settings: Settings, topology: Topology) -> Iterator[Finding]:
         yield Finding("registry", Status.OK, "embedded: schemas of the package, fixed ids")
         return
     try:
-        missing = schema_changes(topology, registry_of(settings))
+        with opened_registry(settings) as registry:
+            missing = schema_changes(topology, registry)
     except GoalstreamError as error:
         yield _failure("registry", error)
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import typer
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.cli.publisher import refused_settings
-from streams.cli.state import CliState, registry_of, topology_of
+from streams.cli.state import CliState, opened_registry, topology_of
 from streams.errors import GoalstreamError, InvalidRecord, UnknownName, nearest
 from streams.records import Record
 from streams.runtime.admin import ANSWER_SECONDS, Troubles, quiet_logger
@@ -68,24 +68,28 @@ def consume(
     topology = topology_of(settings)
     spec = topology.find(topic)
     known = [spec.logical for spec in topology.topics]
-    lines = Lines(registry_of(settings), spec.record_type if spec else None)
-    consumer = _Reader(settings.librdkafka(), f"{topology.prefix}operator-consume")
-    try:
-        consumer.open(spec.name if spec else topic, start, known)
-        left = maximum
-        for batch in consumer.batches(timeout, time.monotonic):
-            wanted = [message for message in batch if key is None or message.key == key.encode()]
-            for line in lines.of(wanted[:left]):
+    reader = _Reader(settings.librdkafka(), f"{topology.prefix}operator-consume")
+    with opened_registry(settings) as registry, closing(reader), suppress(KeyboardInterrupt):
+        lines = Lines(registry, spec.record_type if spec else None)
+        reader.open(spec.name if spec else topic, start, known)
+        for messages in selected(reader.batches(timeout, time.monotonic), key, maximum):
+            for line in lines.of(messages):
                 sys.stdout.write(line + "\n")
             sys.stdout.flush()
-            if left is not None:
-                left -= len(wanted[:left])
-                if not left:
-                    return
-    except KeyboardInterrupt:
-        return
-    finally:
-        consumer.close()
+
+
+def selected(
+    batches: Iterable[list[Received]], key: str | None, maximum: int | None
+) -> Iterator[list[Received]]:
+    """The messages with this key, at most so many; None for all."""
+    left = maximum
+    for batch in batches:
+        wanted = [message for message in batch if key is None or message.key == key.encode()]
+        yield wanted[:left]
+        if left is not None:
+            left -= len(wanted[:left])
+            if not left:
+                return
 
 
 class Lines:
@@ -114,7 +118,7 @@ class Lines:
             for found in decoded.records:
                 yield _line(message, {"record": msgspec.to_builtins(found.record)})
             for rejected in decoded.rejected:
-                yield _line(message, _raw(message, rejected.reason.value, rejected.detail))
+                yield _line(message, _raw(message, rejected.reason, rejected.detail))
 
 
 def _line(message: Received, content: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streams.cli.publisher import Publisher
 from streams.cli.rows import Format, Row, RowReader, at_line, format_of
-from streams.cli.state import CliState, complain, registry_of, topology_of
+from streams.cli.state import CliState, complain, opened_registry, topology_of
 from streams.errors import ConfigError, InvalidRecord
 from streams.records import Record
 from streams.wire.topology import RECORD_OF
@@ -65,10 +65,10 @@ def produce(
     """
     state: CliState = ctx.obj
     chosen = _format(file, format_)
-    with _source(file) as binary:
-        settings = state.settings()
-        topic = topology_of(settings).topic(kind.value)
-        publisher = Publisher(settings.librdkafka(), topic, registry_of(settings))
+    settings = state.settings()
+    topic = topology_of(settings).topic(kind.value)
+    with _source(file) as binary, opened_registry(settings) as registry:
+        publisher = Publisher(settings.librdkafka(), topic, registry)
         publisher.prepare()
         reader = RowReader(RECORD_OF[kind.value], state.now, state.new_id)
         text = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")

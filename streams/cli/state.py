@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,20 +54,28 @@ def topology_of(settings: Settings) -> Topology:
     )
 
 
-def registry_of(settings: Settings) -> Registry:
-    """The registry that is set; nothing is asked of it yet. Raises ConfigError."""
+@contextmanager
+def opened_registry(settings: Settings) -> Iterator[Registry]:
+    """The registry that is set, closed afterwards; nothing is asked of it yet.
+
+    Raises ConfigError.
+    """
     registry = settings.registry
     if registry.url == EMBEDDED:
-        return EmbeddedRegistry()
+        yield EmbeddedRegistry()
+        return
     password = (
         read_secret(registry.password_file, "registry.password_file") if registry.username else ""
     )
-    return ConfluentRegistry(
-        registry.url,
-        timeout_seconds=registry.timeout_seconds,
-        username=registry.username,
-        password=password,
-    )
+    with closing(
+        ConfluentRegistry(
+            registry.url,
+            timeout_seconds=registry.timeout_seconds,
+            username=registry.username,
+            password=password,
+        )
+    ) as confluent:
+        yield confluent
 
 
 def complain(error: GoalstreamError) -> None:

@@ -10,14 +10,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from streams.cli.state import registry_of, stdout, topology_of
+from streams.cli.state import opened_registry, stdout, topology_of
 from streams.errors import ConfigError
 from streams.runtime.acls import rules
 from streams.runtime.admin import Cluster, apply, plan
 from streams.runtime.topic_changes import Change, ChangeKind, in_step
-from streams.settings import Settings
-from streams.wire.registry import Registry
-from streams.wire.topology import Role, Topology
+from streams.wire.topology import Role
 
 DIFFERENT = 2
 """Exit code when the cluster is not in step."""
@@ -30,7 +28,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 @app.command("plan")
 def show_plan(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show what differs between topics.yaml and the cluster; exit code 2 when something does."""
-    changes = plan(*_parties(ctx.obj.settings()))
+    settings = ctx.obj.settings()
+    cluster = Cluster(settings.librdkafka())
+    with opened_registry(settings) as registry:
+        changes = plan(topology_of(settings), cluster, registry)
     if as_json:
         typer.echo(json.dumps({"changes": _rows(changes), "in_step": in_step(changes)}))
     elif changes:
@@ -51,7 +52,8 @@ def run_apply(
     as_json: AsJson = False,
 ) -> None:
     """Create and alter topics and register schemas; exit code 2 when differences remain."""
-    topology, cluster, registry = _parties(ctx.obj.settings())
+    settings = ctx.obj.settings()
+    topology = topology_of(settings)
     if delete_removed and not yes:
         raise ConfigError(
             f"this deletes {', '.join(topology.removed) or 'nothing'} with all records",
@@ -59,8 +61,10 @@ def run_apply(
             value=True,
             remedy="add --yes when that is what you want",
         )
-    changes = plan(topology, cluster, registry)
-    done = apply(changes, topology, cluster, registry, delete_removed=delete_removed)
+    cluster = Cluster(settings.librdkafka())
+    with opened_registry(settings) as registry:
+        changes = plan(topology, cluster, registry)
+        done = apply(changes, topology, cluster, registry, delete_removed=delete_removed)
     left = [change for change in changes if change not in done]
     if as_json:
         result = {"made": _rows(done), "left": _rows(left), "in_step": in_step(left)}
@@ -88,10 +92,6 @@ def show_acls(
     for rule in chosen:
         name = principal.replace("{role}", rule.role.value)
         typer.echo(rule.command(name, settings.kafka.bootstrap))
-
-
-def _parties(settings: Settings) -> tuple[Topology, Cluster, Registry]:
-    return topology_of(settings), Cluster(settings.librdkafka()), registry_of(settings)
 
 
 def _report(done: Sequence[Change], left: Sequence[Change]) -> None:

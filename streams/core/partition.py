@@ -152,9 +152,10 @@ class Partition:
         """Split at each entity's first trigger: (take now, leave, the triggers themselves)."""
         codes: dict[str, int] = {}
         entities = self.series.entities
-        code = np.array(
-            [codes.setdefault(entities[row], len(codes)) for row in rows[todo].tolist()]
-        )
+        code = np.empty(todo.size, np.int64)
+        each: list[int] = rows[todo].tolist()
+        for index, row in enumerate(each):
+            code[index] = codes.setdefault(entities[row], len(codes))
         cut = np.full(len(codes), np.iinfo(np.int64).max)
         np.minimum.at(cut, code[triggered], todo[triggered])
         taken = todo <= cut[code]

@@ -209,7 +209,9 @@ class SeriesStore:
         writes: list[Write] = []
         spent = 0
         dump, keys = self.bank.dump, self.keys
-        for row, offset in zip(rows.tolist(), self.model_offset[rows].tolist(), strict=True):
+        each: list[int] = rows.tolist()
+        offsets: list[int] = self.model_offset[rows].tolist()
+        for row, offset in zip(each, offsets, strict=True):
             if budget is not None and spent >= budget:
                 break
             value = offset.to_bytes(_OFFSET_BYTES, "little", signed=True) + dump(row)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from streams.core.batch import MetricBatch
 from streams.core.config import CoreConfig
 from streams.core.emission import Dispatch, Rejection
 from streams.core.partition import METRICS, Applied, Partition
@@ -36,6 +35,17 @@ SCHEMA_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits between attempts while the registry is away; the last one repeats."""
 
 
+class Wire(NamedTuple):
+    """How records come off topics and get onto them."""
+
+    encoder: Encoder
+    decoders: Mapping[str, MetricDecoder | RecordDecoder]
+    """By logical source topic."""
+    registry: Registry
+    topic_name: Callable[[str], str]
+    """Kafka name of a logical topic."""
+
+
 class Reading(NamedTuple):
     """Where reading of an outcomes partition began, and what its end was then."""
 
@@ -56,20 +66,14 @@ class Engine:
         tables: TableSet,
         outbox: Outbox,
         checkpointer: Checkpointer,
-        encoder: Encoder,
-        registry: Registry,
-        decoders: dict[str, MetricDecoder | RecordDecoder],
-        topic_name: Callable[[str], str],
+        wire: Wire,
         metrics: WorkerMetrics,
     ) -> None:
         self._config = config
         self._tables = tables
         self._outbox = outbox
         self._checkpointer = checkpointer
-        self._encoder = encoder
-        self._registry = registry
-        self._decoders = decoders
-        self._topic_name = topic_name
+        self._wire = wire
         self._metrics = metrics
         self._held: list[Dispatch] = []
         self._saving = asyncio.Lock()
@@ -88,21 +92,21 @@ class Engine:
 
     async def handle(self, source: str, partition: int, batch: RawBatch) -> None:
         """Apply one batch. Does nothing when a seek or a revocation has overtaken it."""
-        decoder = self._decoders[source]
+        decoder = self._wire.decoders[source]
         await self._learn_schemas(decoder, batch.records)
         if batch.epoch != self.epoch():
             return
         # From here to the outbox nothing awaits: state and emissions change together.
         part = self.partition(partition)
-        decoded = decoder.decode(batch.records)
         if isinstance(decoder, MetricDecoder):
-            metrics: MetricBatch = decoded.batch
-            applied = part.apply_metrics(metrics)
+            columns = decoder.decode(batch.records)
+            rejected, applied = columns.rejected, part.apply_metrics(columns.batch)
         else:
-            applied = part.apply(source, decoded.records)
+            decoded = decoder.decode(batch.records)
+            rejected, applied = decoded.rejected, part.apply(source, decoded.records)
         part.advance(source, batch.records[-1].offset)
         self._publish(partition, applied)
-        self._reject(partition, source, decoded.rejected, applied.rejections, batch.records)
+        self._reject(partition, source, rejected, applied.rejections, batch.records)
         self._count(source, len(batch.records), applied.skipped)
         if applied.dispatches:
             self._held += applied.dispatches
@@ -126,7 +130,7 @@ class Engine:
         for schema_id in decoder.unknown_ids(records):
             for attempt in itertools.count():
                 try:
-                    await asyncio.to_thread(self._registry.fetch, schema_id)
+                    await asyncio.to_thread(self._wire.registry.fetch, schema_id)
                 except Unavailable as error:
                     pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
                     log.warning("schema registry away", schema_id=schema_id, error=str(error))
@@ -141,8 +145,9 @@ class Engine:
             self._send(emission.topic, partition, emission.record)
 
     def _send(self, topic: str, partition: int, record: Record) -> None:
-        name = self._topic_name(topic)
-        self._outbox.add(name, partition, key_of(record), self._encoder.encode(record, name))
+        name = self._wire.topic_name(topic)
+        value = self._wire.encoder.encode(record, name)
+        self._outbox.add(name, partition, key_of(record), value)
         self._metrics.emitted.labels(topic).inc()
 
     def _reject(

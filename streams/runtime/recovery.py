@@ -21,7 +21,7 @@ from faust.types import TP
 
 from streams.errors import Stalled
 from streams.runtime.metrics import WorkerMetrics
-from streams.runtime.tables import OFFSET_KEY, TableSet
+from streams.runtime.tables import OFFSET_KEY, TableSet, without_log
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +44,7 @@ class ChangelogReader:
         self._client = dict(client)
         self._metrics = metrics
         self._stall_seconds = stall_seconds
-        self._write_options = rocksdict.WriteOptions()
-        self._write_options.disable_wal = True
+        self._write_options = without_log()
         self.restored = 0
         """Records applied since the last start, for the progress that readiness reports."""
         self.expected = 0
@@ -128,7 +127,7 @@ class ChangelogReader:
         batch = rocksdict.WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
         for message in messages:
-            key, value = message.key(), message.value()
+            key, value = cast(bytes, message.key()), message.value()
             if value is None:
                 delete(key)
             else:

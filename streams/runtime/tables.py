@@ -30,6 +30,13 @@ ROCKSDB_OPTIONS = {
 """Per table and partition: small, since hot values live in the engine's own cache."""
 
 
+def without_log() -> Any:
+    """RocksDB write options without the write-ahead log."""
+    options: Any = rocksdict.WriteOptions()  # the stub declares the property as a method
+    options.disable_wal = True
+    return options
+
+
 class TableSet:
     """The tables of one Faust app."""
 
@@ -44,8 +51,7 @@ class TableSet:
             )
             for name in TABLES
         }
-        self._write_options = rocksdict.WriteOptions()
-        self._write_options.disable_wal = True
+        self._write_options = without_log()
 
     def changelog(self, table: str) -> str:
         """Kafka name of a table's changelog."""

@@ -143,7 +143,7 @@ class BatchConsumer(driver.Consumer):
             last.offset,
             last.timestamp / 1000.0,
             last.timestamp_type,
-            (),
+            [],
             None,
             cast(Any, RawBatch(part, epoch)),
             None,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from faust.types import TP
@@ -17,7 +17,7 @@ from streams.runtime.app import SOURCES, GoalstreamApp, add_agents, create_app
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.connect import broker_of, open_registry, topology_of
 from streams.runtime.dispatcher import Dispatcher
-from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading
+from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
 from streams.runtime.handlers import HandlerRegistry, load_handlers
 from streams.runtime.lock import StateLock
 from streams.runtime.metrics import WorkerMetrics
@@ -129,7 +129,7 @@ class Worker:
         client = settings.librdkafka()
         self.changelogs = ChangelogReader(self.tables, client, self.metrics)
         self.app.changelogs = self.changelogs
-        outbox = Outbox(self.app.producer._ensure_producer)
+        outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
         checkpointer = Checkpointer(
             self.tables,
             outbox,
@@ -145,20 +145,18 @@ class Worker:
             registry, {spec.name: RECORD_OF[spec.logical] for spec in self.topology.topics}
         )
         await asyncio.to_thread(encoder.prepare)
+        decoders = {
+            source: MetricDecoder(registry)
+            if source == METRICS
+            else RecordDecoder(registry, RECORD_OF[source])
+            for source in SOURCES
+        }
         self.engine = Engine(
             settings.core(),
             self.tables,
             outbox,
             checkpointer,
-            encoder,
-            registry,
-            {
-                source: MetricDecoder(registry)
-                if source == METRICS
-                else RecordDecoder(registry, RECORD_OF[source])
-                for source in SOURCES
-            },
-            name,
+            Wire(encoder, decoders, registry, name),
             self.metrics,
         )
         self._checkpointer = checkpointer

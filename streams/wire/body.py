@@ -15,7 +15,14 @@ from streams.records import Record
 from streams.wire.framing import HEADER_SIZE, schema_id_of
 from streams.wire.registry import Registry
 from streams.wire.rejected import Problem, Raw, Reason
-from streams.wire.schemas import Json, foreign_time_unit, parse, reader_schema, schema_json
+from streams.wire.schemas import (
+    Json,
+    foreign_time_unit,
+    parse,
+    reader_schema,
+    record_fields,
+    schema_json,
+)
 
 MAX_VALUE_BYTES = 1_000_000
 """Largest value that is read; brokers refuse larger messages by default."""
@@ -29,7 +36,9 @@ class _Pair:
     """A writer's schema and the one it is read into; ``reader`` is None when they are equal."""
 
     writer: Schema
-    reader: Schema | None
+    reader: Schema | None = None
+    skips: bool = False
+    """Whether the writer has fields that the reader does not know."""
 
 
 class BodyReader:
@@ -89,22 +98,32 @@ class BodyReader:
                 remedy="write timestamp-millis",
             )
         if writer == ours:
-            return _Pair(reader_schema(self.record_type), None)
-        return _Pair(parse(writer), reader_schema(self.record_type))
+            return _Pair(reader_schema(self.record_type))
+        skips = not record_fields(writer) <= record_fields(ours)
+        return _Pair(parse(writer), reader_schema(self.record_type), skips)
 
 
 def _read_body(value: bytes, pair: _Pair) -> Fields | Problem:
     stream = io.BytesIO(value)
-    stream.seek(HEADER_SIZE)
     try:
-        # fastavro's stub leaves IO without its type argument
-        fields = fastavro.schemaless_reader(  # pyright: ignore[reportUnknownMemberType]
-            stream, pair.writer, pair.reader
-        )
+        if pair.skips:  # fastavro does not see that a field ends early when it skips it
+            _read(stream, pair.writer, None)
+        fields = _read(stream, pair.writer, pair.reader)
+    except EOFError:
+        return Problem(Reason.UNDECODABLE, "the value ends before the record does")
     except Exception as error:  # foreign bytes make the reader raise many kinds of errors
         detail = f"body does not follow its schema: {type(error).__name__}: {error}"
         return Problem(Reason.UNDECODABLE, detail)
     left = len(value) - stream.tell()
     if left:
         return Problem(Reason.TRAILING_BYTES, f"{left} bytes are left over behind the record")
+    return fields
+
+
+def _read(stream: io.BytesIO, writer: Schema, reader: Schema | None) -> Fields:
+    stream.seek(HEADER_SIZE)
+    # fastavro's stub leaves IO without its type argument
+    fields = fastavro.schemaless_reader(  # pyright: ignore[reportUnknownMemberType]
+        stream, writer, reader
+    )
     return cast(Fields, fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import fastavro
 import polars as pl
@@ -13,7 +13,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from streams.records import Metric
 from streams.wire.framing import HEADER_SIZE
-from streams.wire.schemas import Json, fields_of, schema_json
+from streams.wire.schemas import Json, bare_name, fields_of, schema_json
 from streams.wire.walk import Shape, Table
 
 COLUMNS = ("entity_id", "entity_type", "name", "value", "timestamp", "correlation_id")
@@ -49,7 +49,7 @@ def container(writer: Json) -> Container | None:
     """None when the schema has types, or lacks fields, so that columns would differ from Avro's
     own resolution into the package's schema; then records are read one by one."""
     theirs, ours = fields_of(writer), fields_of(schema_json(Metric))
-    if _name(writer) != Metric.__name__ or not theirs.keys() >= set(COLUMNS):
+    if bare_name(writer) != Metric.__name__ or not theirs.keys() >= set(COLUMNS):
         return None
     shapes: list[Shape] = []
     for name, type_ in theirs.items():
@@ -69,7 +69,7 @@ def _plain(type_: Json) -> Json:
         return {"type": "array", "items": _plain(parts["items"])}
     if parts["type"] == "record":
         fields = [{"name": n, "type": _plain(t)} for n, t in fields_of(parts).items()]
-        return {"type": "record", "name": _name(parts), "fields": fields}
+        return {"type": "record", "name": bare_name(parts), "fields": fields}
     return parts["type"] if parts["type"] in ("string", "long", "double") else parts
 
 
@@ -81,13 +81,6 @@ def _shape(type_: Json) -> Shape | None:
     items = cast("dict[str, Json]", plain).get("items") if isinstance(plain, dict) else None
     texts = fields_of(items)
     return Table(len(texts)) if texts and set(map(str, texts.values())) == {"string"} else None
-
-
-def _name(schema: Json) -> str:
-    """Bare name of a named type; "" for any other."""
-    if not isinstance(schema, dict):
-        return ""
-    return str(cast("dict[str, Any]", schema).get("name", "")).rpartition(".")[2]
 
 
 def _head(fields: dict[str, Json]) -> bytes:

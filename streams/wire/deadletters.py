@@ -36,7 +36,7 @@ def dead_letter(rejected: Rejected) -> DeadLetter:
         entity_type=UNKNOWN_ENTITY,
         timestamp=max(raw.timestamp, 0),
         dead_letter_id=stable_id(raw.topic, raw.partition, raw.offset),
-        reason=rejected.reason.value,
+        reason=str(rejected.reason),
         detail="; ".join([_short(rejected.detail), *notes]),
         topic=raw.topic,
         partition=raw.partition,

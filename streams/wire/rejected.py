@@ -75,7 +75,8 @@ class Rejected:
     """A message that cannot be used; it goes to the dead letters."""
 
     raw: Raw
-    reason: Reason
+    reason: str
+    """A ``Reason``, or the code of a rule that refused what the record asks for."""
     detail: str
     """Field, value and remedy in words."""
 

@@ -68,6 +68,28 @@ def fields_of(schema: Json) -> dict[str, Json]:
     return {field["name"]: field["type"] for field in fields}
 
 
+def record_fields(schema: Json) -> set[tuple[str, str]]:
+    """(record, field) of every record in a schema, at any depth; records by their bare names."""
+    if isinstance(schema, list):
+        return {pair for item in cast("list[Json]", schema) for pair in record_fields(item)}
+    if not isinstance(schema, dict):
+        return set()
+    parts = cast("dict[str, Json]", schema)
+    fields = fields_of(parts)
+    record = bare_name(parts)
+    inner = [parts.get("items"), parts.get("values"), *fields.values()]
+    if not isinstance(parts.get("type"), str):
+        inner.append(parts.get("type"))
+    return {(record, name) for name in fields} | record_fields(inner)
+
+
+def bare_name(schema: Json) -> str:
+    """Name of a named type without its namespace; "" for any other."""
+    if not isinstance(schema, dict):
+        return ""
+    return str(cast("dict[str, Json]", schema).get("name", "")).rpartition(".")[2]
+
+
 def foreign_time_unit(writer: Json, reader: Json) -> str:
     """Name of a time field that the writer measures in another unit than ms; "" when none is.
 

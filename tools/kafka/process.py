@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from streams.errors import Unavailable
@@ -15,6 +16,8 @@ STOP_SECONDS = 30.0
 START_SECONDS = 90.0
 _POLL_SECONDS = 0.1
 _TAIL_LINES = 20
+# Not on macOS.
+_HAS_PROC = Path("/proc/self").exists()
 
 
 class Server:
@@ -100,26 +103,43 @@ class Server:
         self._pid_file.unlink(missing_ok=True)
 
     def _end(self, pid: int, sign: signal.Signals) -> None:
-        os.kill(pid, sign)
+        _send(pid, sign)
         # A server that was paused ends only after it goes on.
-        os.kill(pid, signal.SIGCONT)
+        _send(pid, signal.SIGCONT)
         deadline = time.monotonic() + STOP_SECONDS
-        while self.pid is not None:
+        while self.pid is not None or _holds_resources(pid):
             if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
+                _send(pid, signal.SIGKILL)
                 deadline += STOP_SECONDS
             time.sleep(_POLL_SECONDS)
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, sign)
+
+
+def _holds_resources(pid: int) -> bool:
+    """False once a process is gone, or a zombie: then its files and ports are free."""
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        # It ended between the two questions, or there is no /proc.
+        return not _HAS_PROC
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def _command_line(pid: int) -> str:
     """Arguments of a running process, empty when there is none or it has ended."""
     shown = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self").exists():
+    if _HAS_PROC:
         try:
             return shown.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return ""
-    # No /proc, for example on macOS.
     listed = subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True
     )

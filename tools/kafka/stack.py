@@ -126,7 +126,7 @@ class KafkaStack:
             metadata = admin.list_topics(timeout=_ASK_SECONDS)
         except KafkaException:
             return False
-        return bool(metadata.brokers) and metadata.controller_id > 0
+        return bool(metadata.brokers) and metadata.controller_id >= 0
 
     def _write_properties(self) -> Path:
         broker, controller = f"{HOST}:{self.ports.broker}", f"{HOST}:{self.ports.controller}"

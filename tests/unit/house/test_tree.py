@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -77,3 +78,7 @@ def test_a_silenced_type_error_has_its_reason_beside_or_above_it() -> None:
 def test_the_makefile_has_the_target(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{name}:.*## ", makefile, re.MULTILINE)
+
+
+def test_the_ci_program_can_be_run() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)

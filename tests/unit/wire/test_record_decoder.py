@@ -140,6 +140,16 @@ def test_an_older_writer_is_read_with_the_defaults() -> None:
     assert goal.goal_id == GOAL.goal_id
 
 
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_cut_in_a_field_that_is_not_known_is_seen(cut: int) -> None:
+    newer = copy.deepcopy(schema_json(Goal))
+    newer["fields"].append({"name": "owner", "type": "string", "default": ""})
+    sent = framed(7, newer, goal_fields(owner="me"))
+    rejected = decode_one(Message(sent[:-cut]), registry=MemoryRegistry({7: newer}))
+    assert rejected.reason is Reason.UNDECODABLE
+    assert rejected.detail == "the value ends before the record does"
+
+
 def test_several_versions_may_be_mixed_in_a_batch() -> None:
     older = copy.deepcopy(schema_json(Goal))
     older["fields"] = [f for f in older["fields"] if f["name"] != "metadata"]
@@ -201,8 +211,8 @@ POISON = {
     "json": (replace(GOOD, value=b'{"goal_id": 1}'), Reason.NOT_FRAMED, "7b22676f61"),
     "short": (replace(GOOD, value=BODY[:4]), Reason.NOT_FRAMED, "00"),
     "unknown id": (replace(GOOD, value=b"\0\0\0\0\x09" + BODY[5:]), Reason.UNKNOWN_SCHEMA, "9"),
-    "truncated": (replace(GOOD, value=BODY[:-9]), Reason.UNDECODABLE, "EOFError"),
-    "no body": (replace(GOOD, value=BODY[:5]), Reason.UNDECODABLE, "EOFError"),
+    "truncated": (replace(GOOD, value=BODY[:-9]), Reason.UNDECODABLE, "ends before"),
+    "no body": (replace(GOOD, value=BODY[:5]), Reason.UNDECODABLE, "ends before"),
     "not utf-8": (
         replace(GOOD, value=BODY.replace(b"svc-1", b"svc\xff1")), Reason.UNDECODABLE, "utf-8"
     ),

@@ -4,7 +4,13 @@ import copy
 import json
 
 from streams.records import Goal, Metric
-from streams.wire.schemas import foreign_time_unit, schema_json, schema_text, without
+from streams.wire.schemas import (
+    foreign_time_unit,
+    record_fields,
+    schema_json,
+    schema_text,
+    without,
+)
 
 
 def test_attributes_are_taken_off_at_every_depth_but_not_out_of_defaults() -> None:
@@ -41,3 +47,16 @@ def test_another_unit_of_time_is_noticed() -> None:
     deadline["type"] = ["null", {"type": "long", "logicalType": "timestamp-micros"}]
     assert foreign_time_unit(only_deadline, schema_json(Goal)) == "deadline"
     assert foreign_time_unit("long", schema_json(Metric)) == ""
+
+
+def test_the_fields_of_all_records_are_found() -> None:
+    deep = {"type": "record", "name": "a.Deep", "fields": [{"name": "x", "type": "long"}]}
+    places = [
+        deep, {"type": "array", "items": deep}, {"type": "map", "values": deep},
+        ["null", {"type": "array", "items": ["null", deep]}], {"type": deep},
+    ]  # fmt: skip
+    for place in places:
+        schema = {"type": "record", "name": "Top", "fields": [{"name": "f", "type": place}]}
+        assert record_fields(schema) == {("Top", "f"), ("Deep", "x")}
+    assert ("Tag", "key") in record_fields(schema_json(Metric))
+    assert ("Metric", "tags") in record_fields(schema_json(Metric))
