@@ -122,7 +122,6 @@ class Bench:
                 cache_series=self.options.cache_series,
                 directory=self.options.directory,
             )
-            worker.apply_topics()
             yield "goalstream", worker.recover if lane.recovery else worker.process
         if self.options.peers and lane.same_work_peer:
             peer = KafkaStreamsLane(self.options.bootstrap, topic, workload, self.options.directory)

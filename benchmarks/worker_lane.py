@@ -61,26 +61,12 @@ class WorkerLane:
     directory: Path
     """Holds state, settings and logs of the run; one run each."""
 
-    def apply_topics(self) -> None:
-        """Create the topics that the worker writes to, beside the full one."""
-        home = self._home("topics")
-        self._write_settings(home, "bench-topics", _free_port())
-        done = subprocess.run(
-            [*command(), "topics", "apply"],
-            cwd=home,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise BenchmarkError(f"goalstream topics apply failed: {done.stdout}{done.stderr}")
-
     def process(self, app: str) -> list[Throughput]:
         """Read the whole topic; ends when the committed offsets have reached its end.
 
         Not in the figures: start of the interpreter, imports, joining the group, until ready.
         """
+        self._apply_topics(app)
         with self._worker(app, "process") as worker:
             first = self._watch_start(worker)
             last = self._wait_committed(worker, app)
@@ -89,6 +75,7 @@ class WorkerLane:
 
     def recover(self, app: str) -> list[Recovery]:
         """Fill the changelogs, delete the state directory, start again."""
+        self._apply_topics(app)
         with self._worker(app, "fill") as worker:
             empty = self._wait_ready(worker)
             self._wait_committed(worker, app)
@@ -99,6 +86,21 @@ class WorkerLane:
             rss = peak_rss_mb(worker.pid)
         states = min(self.workload.series, self.workload.events)
         return [Recovery(SYSTEM, states, records, seconds, empty, rss)]
+
+    def _apply_topics(self, app: str) -> None:
+        """Create what the worker needs beside the full topic: outputs, and its own changelogs."""
+        home = self._home(app)
+        self._write_settings(home, app, _free_port())
+        done = subprocess.run(
+            [*command(), "topics", "apply"],
+            cwd=home,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise BenchmarkError(f"goalstream topics apply failed: {done.stdout}{done.stderr}")
 
     def _home(self, app: str) -> Path:
         home = self.directory / app

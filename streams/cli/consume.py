@@ -23,6 +23,7 @@ from streams.runtime.admin import ANSWER_SECONDS, Troubles, quiet_logger
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import Registry
 
+_NO_LEADER_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _BATCH = 500
 _POLL_SECONDS = 0.2
 _MAX_VALUE_BYTES = 16_000_000
@@ -168,13 +169,22 @@ class _Reader:
                 partition.offset = OFFSET_BEGINNING
                 if start is Start.END:
                     # Asked for now, so that no record written from here on is missed.
-                    partition.offset = self._consumer.get_watermark_offsets(
-                        partition, timeout=ANSWER_SECONDS
-                    )[1]
-        except KafkaException:
+                    partition.offset = self._end(partition)
+        except KafkaException as error:
             self._consumer.poll(0)
-            raise self._troubles.unavailable() from None
+            raise self._troubles.unavailable(error) from error
         self._consumer.assign(partitions)
+
+    def _end(self, partition: TopicPartition) -> int:
+        """Offset behind the last record; a topic just made may need a moment for its leader."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self._consumer.get_watermark_offsets(partition, timeout=ANSWER_SECONDS)[1]
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                    raise
+                self._consumer.poll(0.1)
 
     def batches(
         self, timeout: float | None, clock: Callable[[], float]

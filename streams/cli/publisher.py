@@ -36,9 +36,9 @@ class Publisher:
         """Check broker, topic and schema. Raises Unavailable or UnknownName."""
         try:
             metadata = self._producer.list_topics(self._topic, timeout=ANSWER_SECONDS)
-        except KafkaException:
+        except KafkaException as error:
             self._producer.poll(0)
-            raise self._troubles.unavailable() from None
+            raise self._troubles.unavailable(error) from error
         error = metadata.topics[self._topic].error
         if error is not None:
             raise UnknownName(

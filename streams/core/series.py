@@ -43,6 +43,8 @@ _FRESH = np.array(
 )[0]
 _OFFSET_BYTES = 8
 _INITIAL_ROWS = 1024
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""Fibonacci hashing: spreads consecutive numbers evenly (Knuth, TAOCP 3, 6.4)."""
 
 
 class SeriesStore:
@@ -72,7 +74,6 @@ class SeriesStore:
         self.lower = np.empty(0)
         self.watched = np.empty(0, np.bool_)
         """Whether an open goal wants to see every value."""
-        self.used: IntArray = np.empty(0, np.int64)
         self._dirty = np.empty(0, np.bool_)
         self._clock = 0
         self.rewarmed: list[str] = []
@@ -92,7 +93,6 @@ class SeriesStore:
         if rows.size and rows.min() < 0:
             self._load(list(dict.fromkeys(key for key in keys if key not in self._rows)))
             rows = np.array([self._rows[key] for key in keys], dtype=np.int64)
-        self.used[rows] = self._clock
         return rows
 
     def missing(self, keys: Sequence[str]) -> int:
@@ -108,7 +108,6 @@ class SeriesStore:
                 return None
             self._load([key])
             row = self._rows[key]
-        self.used[row] = self._clock
         return row if self.hot["count"][row] else None
 
     def set_watched(self, key: str, watched: bool) -> None:
@@ -167,7 +166,6 @@ class SeriesStore:
         self.hot = np.concatenate([self.hot, np.full(extra, _FRESH, HOT)])
         self.model_offset = _extend(self.model_offset, extra, NO_OFFSET)
         self.unsaved_since = _extend(self.unsaved_since, extra, NO_OFFSET)
-        self.used = _extend(self.used, extra, 0)
         self.upper = np.concatenate([self.upper, np.full(extra, np.inf)])
         self.lower = np.concatenate([self.lower, np.full(extra, -np.inf)])
         self.watched = np.concatenate([self.watched, np.zeros(extra, np.bool_)])
@@ -226,9 +224,11 @@ class SeriesStore:
         return int(unsaved.min()) if unsaved.size else None
 
     def evict(self, keep: int) -> int:
-        """Drop the least recently used rows that are stored as they are; returns how many.
+        """Drop rows that are stored as they are until ``keep`` are left; returns how many.
 
-        Only call when every taken write has reached the store.
+        Victims are picked by a hash. Series are mostly read round and round, and there the least
+        recently used row is the very one that comes next. Only call when every taken write has
+        reached the store.
         """
         excess = len(self._rows) - keep
         if excess <= 0:
@@ -236,7 +236,8 @@ class SeriesStore:
         rows = np.fromiter(self._rows.values(), np.int64, len(self._rows))
         rows = rows[~self._dirty[rows] & (self.unsaved_since[rows] == NO_OFFSET)]
         if excess < rows.size:
-            rows = rows[np.argpartition(self.used[rows], excess)[:excess]]
+            lot = (rows.astype(np.uint64) + np.uint64(self._clock)) * _GOLDEN
+            rows = rows[np.argpartition(lot, excess)[:excess]]
         for row in rows.tolist():
             del self._rows[self.keys[row]]
             self.keys[row] = self.entities[row] = self.metrics[row] = ""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -65,9 +66,10 @@ class Troubles:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._reasons[error.str().partition(" (")[0]] = None
 
-    def unavailable(self) -> Unavailable:
-        """The error for an operator, with the reasons that the client gave."""
-        reasons = "; ".join(list(self._reasons)[:3]) or "no answer in time"
+    def unavailable(self, error: KafkaException | None = None) -> Unavailable:
+        """The error for an operator, with the reasons that the client gave, else ``error``'s."""
+        last = error.args[0].str() if error else "no answer in time"
+        reasons = "; ".join(list(self._reasons)[:3]) or last
         return Unavailable(
             f"broker does not answer: {reasons}",
             field="kafka.bootstrap",
@@ -127,6 +129,7 @@ class Cluster:
         )
         for name, future in futures.items():
             self._wait(future, f"create {name}", accept=KafkaError.TOPIC_ALREADY_EXISTS)
+        self._settle(lambda: {spec.name for spec in specs} <= self.partition_counts().keys())
 
     def alter(self, values: Mapping[str, Mapping[str, str]]) -> None:
         """Set configuration values: topic to name to value; the other values stay."""
@@ -146,6 +149,7 @@ class Cluster:
         futures = self._admin.incremental_alter_configs(resources, request_timeout=self._timeout)
         for resource, future in futures.items():
             self._wait(future, f"alter {resource.name}")
+        self._settle(lambda: self._has(values))
 
     def grow(self, partitions: Mapping[str, int]) -> None:
         """Raise topics to a number of partitions."""
@@ -157,6 +161,7 @@ class Cluster:
         )
         for name, future in futures.items():
             self._wait(future, f"add partitions to {name}")
+        self._settle(lambda: partitions.items() <= self.partition_counts().items())
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete topics with all their records."""
@@ -167,6 +172,22 @@ class Cluster:
         )
         for name, future in futures.items():
             self._wait(future, f"delete {name}", accept=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        self._settle(lambda: not set(names) & self.partition_counts().keys())
+
+    def _has(self, values: Mapping[str, Mapping[str, str]]) -> bool:
+        found = self._configs(list(values))
+        return all(entries.items() <= found[topic].items() for topic, entries in values.items())
+
+    def _settle(self, seen: Callable[[], bool]) -> None:
+        """Wait until the brokers show what their controller has accepted."""
+        deadline = time.monotonic() + self._timeout
+        while not seen():
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"change is accepted and not to be seen after {self._timeout:g} s",
+                    remedy="run 'goalstream topics plan' again; check the brokers' logs",
+                )
+            self._admin.poll(0.1)
 
     def _metadata(self) -> ClusterMetadata:
         return self._answer(lambda: self._admin.list_topics(timeout=ANSWER_SECONDS), "list topics")
@@ -199,7 +220,7 @@ class Cluster:
                 return None
             if reason.code() in _NO_ANSWER:
                 self._admin.poll(0)
-                raise self._troubles.unavailable() from None
+                raise self._troubles.unavailable(error) from error
             raise GoalstreamError(
                 f"cluster refuses to {what}: {reason.str()}",
                 remedy="give this user the rights of the operator ('goalstream topics acls'), "

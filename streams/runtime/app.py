@@ -19,6 +19,7 @@ SOURCES = ("goals", "commands", "metrics", "events", "actions", "outcomes")
 """Logical topics that a worker reads."""
 BUFFERED_BATCHES = 16
 """Batches that wait in front of an agent before its partition is paused."""
+HEARTBEAT_SECONDS = 3.0
 
 Handle = Callable[[str, int, RawBatch], Awaitable[None]]
 
@@ -61,6 +62,7 @@ def create_app(
     state_dir: Path,
     partitions: int,
     batch_records: int,
+    session_seconds: float,
 ) -> GoalstreamApp:
     """An app without agents and tables; nothing connects before ``start``."""
     return GoalstreamApp(
@@ -82,6 +84,8 @@ def create_app(
         stream_buffer_maxsize=BUFFERED_BATCHES,
         stream_recovery_delay=0.0,
         broker_max_poll_records=batch_records * 4,
+        broker_session_timeout=session_seconds,
+        broker_heartbeat_interval=min(HEARTBEAT_SECONDS, session_seconds / 3),
         consumer_auto_offset_reset="earliest",
         producer_linger=0.0,
         producer_acks=-1,

@@ -68,7 +68,7 @@ class Checkpointer:
         positions = self.positions.close(ticket)
         if positions and await self._commit(positions):
             self.positions.committed(positions)
-        self._trim(partitions)
+        self.trim(partitions, len(partitions))
         self.completed += 1
         if written or positions:
             self._metrics.checkpoint_seconds.observe(time.perf_counter() - started)
@@ -109,10 +109,10 @@ class Checkpointer:
         """Series that one of ``partitions`` may hold before it must be trimmed."""
         return self._limits.series // max(1, partitions)
 
-    def _trim(self, partitions: Mapping[int, Partition]) -> None:
-        # Trimming to well below the limit keeps the next batch from asking for it again.
-        entities = self._limits.entities // max(1, len(partitions))
-        limit = self.resident_limit(len(partitions))
+    def trim(self, partitions: Mapping[int, Partition], total: int) -> None:
+        """Bound the caches of ``partitions``, some of ``total``; no checkpoint may be running."""
+        entities = self._limits.entities // max(1, total)
+        limit = self.resident_limit(total)
         for part in partitions.values():
-            keep = limit * 3 // 4 if part.resident > limit else limit
-            part.evict(keep, entities)
+            # Trimming to well below the limit keeps the next batch from asking for it again.
+            part.evict(limit * 9 // 10 if part.resident > limit else limit, entities)

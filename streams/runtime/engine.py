@@ -114,8 +114,8 @@ class Engine:
         self._advanced.set()
         self.batches += 1
         await self._outbox.send()
-        if part.resident > self._checkpointer.resident_limit(len(self.partitions)):
-            await self.checkpoint(everything=True)
+        if self._is_full(part):
+            await self._make_room(part)
 
     def partition(self, number: int) -> Partition:
         """State of a partition that this worker owns; begun when it is first asked for."""
@@ -124,6 +124,16 @@ class Engine:
             part = Partition(number, self._config, self._tables.reader(number))
             self.partitions[number] = part
         return part
+
+    def _is_full(self, part: Partition) -> bool:
+        return part.resident > self._checkpointer.resident_limit(len(self.partitions))
+
+    async def _make_room(self, part: Partition) -> None:
+        """Trim the caches: rows that are stored go at once, the others after a checkpoint."""
+        async with self._saving:  # what a running checkpoint has taken is not stored yet
+            self._checkpointer.trim({part.number: part}, len(self.partitions))
+        if self._is_full(part):
+            await self.checkpoint(everything=True)
 
     async def _learn_schemas(self, decoder: Any, records: Sequence[Any]) -> None:
         """Fetch writer schemas that are not known yet; waits while the registry is away."""

@@ -123,6 +123,7 @@ class Worker:
             Path(options.state_dir),
             self.topology.partitions,
             options.batch_records,
+            options.session_seconds,
         )
         self.app.before_stop = self._last_checkpoint
         self.tables = TableSet(self.app, self.topology.partitions)

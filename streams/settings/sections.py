@@ -157,6 +157,9 @@ class WorkerSection(Section):
     """Without progress for this long, the process ends with an error."""
     handover_seconds: Seconds = 20.0
     """Deadline of everything that is done when partitions are taken away."""
+    session_seconds: Annotated[float, Field(ge=6, le=80)] = 45.0
+    """Silence after which the group gives a worker's partitions to the others. The broker's
+    ``group.min.session.timeout.ms`` and ``group.max.session.timeout.ms`` bound it, too."""
     handlers: Modules = ()
     """Modules that register action handlers."""
     handler_timeout_seconds: Seconds = 30.0

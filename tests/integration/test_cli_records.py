@@ -48,7 +48,8 @@ def goalstream(
         flags = [f"--set={key}={value}" for key, value in (values | settings).items()]
         return CliRunner().invoke(app, [*flags, *arguments], input=stdin, obj=state)
 
-    assert run("topics", "apply").exit_code == 0
+    applied = run("topics", "apply")
+    assert applied.exit_code == 0, applied.stderr
     return run
 
 
@@ -196,7 +197,7 @@ def test_consume_can_be_limited_to_a_key_and_takes_kafka_names(
 def test_consume_from_the_end_ends_without_a_record(goalstream: Goalstream) -> None:
     goalstream("produce", "metrics", "-", "--format", "csv", stdin=f"{HEADER}a,cpu,1,{NOW},%\n")
     result = goalstream("consume", "metrics", "--timeout", "1")
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert (result.exit_code, result.stdout) == (0, ""), result.stderr
 
 
 @pytest.mark.spec("S2-078")

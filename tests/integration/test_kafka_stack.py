@@ -57,6 +57,7 @@ def test_the_global_compatibility_is_backward(registry_url: str) -> None:
     assert reply.json()["compatibilityLevel"] == "BACKWARD"
 
 
+@pytest.mark.timeout(300)  # six starts of Java servers
 def test_a_stack_keeps_its_data_over_a_kill_and_a_stop(tmp_path: Path, unique: str) -> None:
     with KafkaStack(tmp_path / "stack") as stack:
         kafka = KafkaHarness(stack.bootstrap)

@@ -77,6 +77,14 @@ class Ports:
         """Keep the ports for the next start: the broker's data hold its controller's address."""
         (directory / _FILE).write_text(json.dumps(asdict(self)), encoding="ascii")
 
+    def answers(self, name: str) -> bool:
+        """Whether somebody accepts connections at the named port."""
+        try:
+            socket.create_connection((HOST, asdict(self)[name]), timeout=1.0).close()
+        except OSError:
+            return False
+        return True
+
     def require_free(self, *names: str) -> None:
         """Raise Unavailable for the first of the named ports on which somebody listens."""
         for name in names:

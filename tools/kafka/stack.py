@@ -22,8 +22,8 @@ _HERE = Path(__file__).parent
 _ASK_SECONDS = 2.0
 _FORMAT_SECONDS = 120
 _BROKER_MEMORY = ("-Xms512m", "-Xmx1g")
-# The registry answers a few requests; a small heap and a fast start matter more than peak speed.
-_REGISTRY_MEMORY = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# For programs whose fast start and small size matter more than their peak speed.
+_SMALL_JAVA = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class KafkaStack:
@@ -49,6 +49,8 @@ class KafkaStack:
         self._broker_settings = dict(broker_settings or {})
         self._broker = Server("broker", self.directory)
         self._registry = Server("registry", self.directory)
+        # A proxy named in the environment is not for the loopback interface.
+        self._http = httpx.Client(base_url=self.registry_url, trust_env=False)
 
     @property
     def bootstrap(self) -> str:
@@ -108,7 +110,7 @@ class KafkaStack:
         command = [f"-Dlog4j2.configurationFile={_HERE / 'log4j2.yaml'}"]
         command += ["-cp", f"{artifacts.kafka_libs}/*"]
         if not (self.directory / "kafka-data" / "meta.properties").exists():
-            _format([java_path, *command, "kafka.tools.StorageTool"], properties)
+            _format([java_path, *_SMALL_JAVA, *command, "kafka.tools.StorageTool"], properties)
         self._broker.run(
             [java_path, *_BROKER_MEMORY, *command, "kafka.Kafka", str(properties)],
             ready=self.broker_ready,
@@ -120,6 +122,8 @@ class KafkaStack:
 
     def broker_ready(self) -> bool:
         """Whether the broker answers and knows its controller."""
+        if not self.ports.answers("broker"):
+            return False
         # Refused connections are expected here and not worth a line in the log.
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
@@ -171,12 +175,12 @@ class KafkaStack:
         }
         properties = [f"-D{name}={value}" for name, value in options.items()]
         self._registry.run(
-            [java_path, *_REGISTRY_MEMORY, *properties, "-jar", str(artifacts.registry_jar)],
+            [java_path, *_SMALL_JAVA, *properties, "-jar", str(artifacts.registry_jar)],
             ready=self.registry_ready,
         )
         # Its own default is NONE, other registries have BACKWARD.
         level = {"compatibility": "BACKWARD"}
-        httpx.put(f"{self.registry_url}/config", json=level, timeout=30.0).raise_for_status()
+        self._http.put("/config", json=level, timeout=30.0).raise_for_status()
 
     def stop_registry(self, *, kill: bool = False) -> None:
         """Stop the registry, with ``kill`` at once and without warning; its data stays."""
@@ -185,7 +189,7 @@ class KafkaStack:
     def registry_ready(self) -> bool:
         """Whether the registry lists its subjects."""
         try:
-            reply = httpx.get(f"{self.registry_url}/subjects", timeout=_ASK_SECONDS)
+            reply = self._http.get("/subjects", timeout=_ASK_SECONDS)
         except httpx.TransportError:
             return False
         return reply.status_code == 200

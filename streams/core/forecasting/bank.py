@@ -213,8 +213,10 @@ class SeriesBank:
 
         None before ``min_points`` values, and while no model is ready. Changes nothing. Intervals
         are normal, from the running one-step deviation times sqrt(h): zero wide after constant
-        values, never infinite.
+        values, never infinite. Raises ConfigError for a level or horizon out of range.
         """
+        _require(0 < level < 1, "level", level, "use a number between 0 and 1")
+        _require(horizon >= 1, "horizon", horizon, "use 1 or more")
         track = self._tracks[row]
         if track is None or track.points < self._config.min_points:
             return None
@@ -293,6 +295,11 @@ class SeriesBank:
         if len(errors) > 1:
             self._member_errors[row] = errors
         return anew
+
+
+def _require(condition: bool, name: str, value: float, remedy: str) -> None:
+    if not condition:
+        raise ConfigError("argument out of range", field=name, value=value, remedy=remedy)
 
 
 def _error(errors: list[float] | None, member: int) -> float | None:

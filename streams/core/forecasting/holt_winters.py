@@ -22,7 +22,8 @@ from streams.core.forecasting.bounds import (
 from streams.core.forecasting.state import damaged, require, require_finite
 
 DIVERGED = 1e20 * MAGNITUDE
-"""A forecast beyond shows an unstable choice of smoothing factors; the row then starts anew."""
+"""A forecast beyond shows an unstable choice of smoothing factors; the row then starts anew with
+the next value."""
 
 
 class _Model(HoltWinters):
@@ -63,6 +64,7 @@ class _Model(HoltWinters):
         at level 0, and takes its trend from one season, which cannot tell the two apart. With a
         season it starts here at value - level and a trend of 0; without one River does it.
         """
+        self.widen(value)
         if not self.seasonality:
             self.learn_one(value)
         else:
@@ -151,14 +153,12 @@ class HoltWintersForecaster:
                 else:
                     add(min(max(forecast, model.floor), model.ceiling))
                     if not -DIVERGED <= forecast <= DIVERGED:
-                        model = self._begin(row)
-            else:
-                add(math.nan)
-            if not model.lowest <= value <= model.highest:
-                model.widen(value)
-            if model.ready:
+                        self.reset(row)
+                if not model.lowest <= value <= model.highest:
+                    model.widen(value)
                 model.learn_one(value)
             else:
+                add(math.nan)
                 model.begin(value)
         return np.array(forecasts)
 

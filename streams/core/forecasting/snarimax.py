@@ -267,7 +267,7 @@ class SnarimaxForecaster:
                 add(state.clip(state.in_own_units(forecast)))
             else:
                 add(math.nan)
-                state = self._begin(row)
+                self.reset(row)
             state.widen(value)
         return np.array(forecasts)
 

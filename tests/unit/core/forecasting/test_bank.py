@@ -154,6 +154,16 @@ def test_there_is_no_forecast_before_a_model_is_ready() -> None:
     assert bank.forecast(0, 5, 0.9) is None
 
 
+@pytest.mark.parametrize(
+    ("horizon", "level", "field"),
+    [(0, 0.9, "horizon"), (5, 0.0, "level"), (5, 1.0, "level"), (5, math.nan, "level")],
+)
+def test_a_forecast_out_of_range_is_refused(horizon: int, level: float, field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make().forecast(0, horizon, level)
+    assert caught.value.field == field
+
+
 def test_a_constant_has_an_interval_of_no_width() -> None:
     for models in (LIGHT, RIVER):
         for value in (10.0, 0.1, 1e300):

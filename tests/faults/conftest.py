@@ -1,0 +1,16 @@
+"""A deployment of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import Deployment, deployed
+from tests.kafka_harness import KafkaHarness
+
+
+@pytest.fixture
+def deployment(kafka: KafkaHarness, unique: str, tmp_path: Path) -> Iterator[Deployment]:
+    yield from deployed(kafka, unique, tmp_path)
