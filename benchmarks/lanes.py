@@ -131,7 +131,9 @@ class Bench:
         where = f"{result.lane.name} {repeat}/{self.options.repeats}: {got.system}"
         if isinstance(got, Recovery):
             result.recoveries.append(got)
-            self.tell(f"{where}: {got.records:,} records, {got.net_seconds:.2f} s net")
+            self.tell(
+                f"{where}: {got.records:,} records, recovered in {got.recovery_seconds:.2f} s"
+            )
         else:
             result.throughputs.append(got)
             self.tell(f"{where}: {got.span.per_cpu_second:,.0f} events per CPU-second")

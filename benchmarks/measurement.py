@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.cluster import BenchmarkError
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -44,16 +46,15 @@ class Recovery:
     """Changelog records that were read for it."""
     seconds: float
     """From the start of the process until it is ready."""
-    empty_seconds: float
-    """The same with nothing to recover: start of the interpreter or JVM, joining the group."""
+    recovery_seconds: float
+    """The part of it that the system itself reports as recovery."""
     peak_rss_mb: float
 
-    @property
-    def net_seconds(self) -> float:
-        """What the recovery itself took."""
-        return max(self.seconds - self.empty_seconds, 0.001)
+    def __post_init__(self) -> None:
+        if self.records <= 0 or self.recovery_seconds <= 0:
+            raise BenchmarkError(f"{self.system} recovered nothing: {self}")
 
     @property
     def per_second(self) -> float:
         """Changelog records a second of recovery."""
-        return self.records / self.net_seconds
+        return self.records / self.recovery_seconds

@@ -58,13 +58,12 @@ class KafkaStreamsLane:
         self._run("fill", app)
         shutil.rmtree(self._state(app))
         restored = self._run("recover", app)
-        again = self._run("recover", app)
         recovery = Recovery(
             system=SYSTEM,
             states=min(self.workload.series, self.workload.events),
             records=restored["records"],
             seconds=restored["seconds"],
-            empty_seconds=again["seconds"],
+            recovery_seconds=restored["recovery_seconds"],
             peak_rss_mb=restored["peak_rss_mb"],
         )
         return [recovery]

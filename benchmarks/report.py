@@ -79,14 +79,21 @@ def _throughput_table(result: LaneResult) -> Table:
 def _recovery_table(result: LaneResult) -> Table:
     """Minimum, median and maximum of each system."""
     table = Table(title=_title(result))
-    for heading in ("system", "records/s", "net seconds", "seconds to ready", "records", "peak MB"):
+    for heading in (
+        "system",
+        "records/s",
+        "recovery seconds",
+        "seconds to ready",
+        "records",
+        "peak MB",
+    ):
         table.add_column(heading, justify="left" if heading == "system" else "right")
     for system in _systems(result.recoveries):
         runs = _of(result.recoveries, system)
         table.add_row(
             system,
             _range([run.per_second for run in runs]),
-            _range([run.net_seconds for run in runs], ".2f"),
+            _range([run.recovery_seconds for run in runs], ".2f"),
             _range([run.seconds for run in runs], ".2f"),
             _range([run.records for run in runs]),
             f"{max(run.peak_rss_mb for run in runs):,.0f}",
@@ -107,8 +114,7 @@ def _as_json(result: LaneResult) -> dict[str, Any]:
         "series": result.workload.series,
         "throughput": [_throughput_json(run) for run in result.throughputs],
         "recovery": [
-            {**asdict(run), "net_seconds": run.net_seconds, "records_per_second": run.per_second}
-            for run in result.recoveries
+            {**asdict(run), "records_per_second": run.per_second} for run in result.recoveries
         ],
     }
 

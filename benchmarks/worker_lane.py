@@ -77,15 +77,15 @@ class WorkerLane:
         """Fill the changelogs, delete the state directory, start again."""
         self._apply_topics(app)
         with self._worker(app, "fill") as worker:
-            empty = self._wait_ready(worker)
             self._wait_committed(worker, app)
         shutil.rmtree(self._home(app) / "state")
         with self._worker(app, "recover") as worker:
             seconds = self._wait_ready(worker)
             records = int(worker.figure("goalstream_recovery_records_total"))
+            recovery = worker.figure("goalstream_recovery_seconds")
             rss = peak_rss_mb(worker.pid)
         states = min(self.workload.series, self.workload.events)
-        return [Recovery(SYSTEM, states, records, seconds, empty, rss)]
+        return [Recovery(SYSTEM, states, records, seconds, recovery, rss)]
 
     def _apply_topics(self, app: str) -> None:
         """Create what the worker needs beside the full topic: outputs, and its own changelogs."""

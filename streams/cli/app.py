@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import config, consume, doctor, produce, topics, worker
+from streams.cli import config, consume, demo, doctor, produce, topics, worker
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
 from streams.settings import FILE_VARIABLE
@@ -98,3 +98,4 @@ app.command("produce")(produce.produce)
 app.command("consume")(consume.consume)
 app.command("doctor")(doctor.doctor)
 app.command("worker")(worker.worker)
+app.command("demo")(demo.demo)

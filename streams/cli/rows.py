@@ -57,14 +57,22 @@ class Row(Generic[_R]):
     error: InvalidRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RowReader(Generic[_R]):
-    """Reads lines as records of one type."""
+    """Reads lines as records of one type.
 
-    record_type: type[_R]
-    now: Callable[[], int]
-    """Clock, ms; for records without a timestamp."""
-    new_id: Callable[[], str]
+    ``now`` (ms) and ``new_id`` fill in the time and id of records that may lack them.
+    """
+
+    def __init__(
+        self, record_type: type[_R], now: Callable[[], int], new_id: Callable[[], str]
+    ) -> None:
+        self._record_type = record_type
+        self._now = now
+        self._new_id = new_id
+        self._id_field = _ID_OF.get(record_type)
+        self._checks = Checks(record_type)
+        self._types = {field.name: field.type for field in msgspec.structs.fields(record_type)}
+        self._moments = _MOMENTS & self._types.keys()
 
     def rows(self, text: TextIO, format_: Format) -> Iterator[Row[_R]]:
         """One row for each line that is not blank. A bad header raises InvalidRecord."""
@@ -76,17 +84,16 @@ class RowReader(Generic[_R]):
                 yield Row(line, error=at_line(line, error))
 
     def _record(self, fields: dict[str, Any]) -> _R:
-        for name in _MOMENTS & fields.keys():
-            if fields[name] is not None:
-                fields[name] = to_ms(name, fields[name])
-        id_field = _ID_OF.get(self.record_type)
-        if id_field:
-            if not fields.get(id_field):
-                fields[id_field] = self.new_id()
-            fields.setdefault("timestamp", self.now())
         self._refuse_unknown(fields)
+        for name in self._moments:
+            if fields.get(name) is not None:
+                fields[name] = to_ms(name, fields[name])
+        if self._id_field:
+            if not fields.get(self._id_field):
+                fields[self._id_field] = self._new_id()
+            fields.setdefault("timestamp", self._now())
         try:
-            record = msgspec.convert(fields, self.record_type)
+            record = msgspec.convert(fields, self._record_type)
         except msgspec.ValidationError as error:
             raise _unfit(error, fields) from error
         self._check(record)
@@ -100,7 +107,7 @@ class RowReader(Generic[_R]):
                 value=record.revision,
                 remedy="leave it out; change a goal by a command",
             )
-        problem = Checks(self.record_type).problem(msgspec.to_builtins(record), key_of(record))
+        problem = self._checks.problem(msgspec.to_builtins(record), key_of(record))
         if problem is not None:
             raise InvalidRecord(problem.detail)
 
@@ -148,10 +155,9 @@ class RowReader(Generic[_R]):
                 remedy=f"give {len(header)}, as in the header; put commas in quotes",
             )
         fields: dict[str, Any] = {}
-        types = {field.name: field.type for field in msgspec.structs.fields(self.record_type)}
         for name, cell in zip(header, cells, strict=True):
             if cell != "":
-                fields[name] = _typed(name, _clean(name, cell), types[name])
+                fields[name] = _typed(name, _clean(name, cell), self._types[name])
         return fields
 
     def _jsonl(self, text: TextIO) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
@@ -160,10 +166,9 @@ class RowReader(Generic[_R]):
                 yield number, lambda line=line: _json_object(line)
 
     def _refuse_unknown(self, fields: Mapping[str, Any]) -> None:
-        names = [field.name for field in msgspec.structs.fields(self.record_type)]
         for name, value in fields.items():
-            if name not in names:
-                remedy = nearest(name, names)
+            if name not in self._types:
+                remedy = nearest(name, self._types)
                 raise InvalidRecord("unknown field", field=name, value=value, remedy=remedy)
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 
 import structlog
 import typer
 
 from streams.cli.state import CliState
+from streams.runtime.embedded import broker_for
 from streams.runtime.logs import configure_logging
 from streams.runtime.worker import Worker
 from streams.settings import Settings
 from streams.web.serve import serve_views
 
 log = structlog.get_logger(__name__)
+
+STOP_SECONDS = 15.0
+"""What a stop may take beyond the hand-over of the partitions."""
 
 
 def worker(ctx: typer.Context) -> None:
@@ -30,7 +35,8 @@ def worker(ctx: typer.Context) -> None:
     # Models are many long-lived objects without cycles: the default thresholds walk them at
     # every turn, which costs a quarter of the time with 100,000 series.
     gc.set_threshold(50_000, 50, 100)
-    asyncio.run(_run(settings))
+    with broker_for(settings) as reachable:
+        asyncio.run(_run(reachable))
 
 
 async def _run(settings: Settings) -> None:
@@ -42,11 +48,27 @@ async def _run(settings: Settings) -> None:
     await worker_.start()
     try:
         async with serve_views(worker_) as url:
-            log.info("worker started", app_id=settings.worker.app_id, views=url)
+            log.info(
+                "worker started",
+                app_id=settings.worker.app_id,
+                bootstrap=settings.kafka.bootstrap,
+                views=url,
+            )
             await _until_stopped(worker_, stop)
     finally:
-        await worker_.stop()
+        await _stop(worker_, settings.worker.handover_seconds + STOP_SECONDS)
     log.info("worker stopped")
+
+
+async def _stop(worker_: Worker, seconds: float) -> None:
+    """Stop in order, or end the process: a supervisor can only restart what has ended."""
+    try:
+        async with asyncio.timeout(seconds):
+            await worker_.stop()
+    except TimeoutError:
+        reason = worker_.failure
+        log.critical("worker did not stop in time", seconds=seconds, reason=repr(reason))
+        os._exit(1)
 
 
 async def _until_stopped(worker_: Worker, stop: asyncio.Event) -> None:

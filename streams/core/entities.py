@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from streams.core.entity import EntityState, decode_entity, encode_entity
 from streams.core.store import ENTITIES, StateReader, Write
 
@@ -27,6 +29,13 @@ class EntityStore:
         self._states[entity_id] = state
         return state
 
+    def prefetch(self, entity_ids: Iterable[str]) -> None:
+        """Load the states of many entities at once."""
+        missing = [id_ for id_ in entity_ids if id_ not in self._states]
+        found = self._reader.get_many(ENTITIES, [id_.encode() for id_ in missing])
+        for entity_id, stored in zip(missing, found, strict=True):
+            self._states[entity_id] = None if stored is None else decode_entity(stored)
+
     def peek(self, entity_id: str) -> EntityState | None:
         """Like ``find``, but leaves the cache as it is: for reads that walk over many."""
         if entity_id in self._states:
@@ -39,9 +48,13 @@ class EntityStore:
         return [entity_id for entity_id, state in self._states.items() if state is not None]
 
     def get(self, entity_id: str, entity_type: str) -> EntityState:
-        """State of an entity, begun when there is none."""
+        """State of an entity, begun when there is none.
+
+        A state that no record has changed is not stored, so it is begun anew for each record:
+        whether it was dropped from memory in between must make no difference.
+        """
         state = self.find(entity_id)
-        if state is None:
+        if state is None or not state.offsets:
             state = EntityState(entity_id=entity_id, entity_type=entity_type)
             self._states[entity_id] = state
         return state
@@ -51,6 +64,10 @@ class EntityStore:
         if source not in state.offsets:  # equal states must give equal bytes
             state.offsets = dict(sorted((state.offsets | {source: offset}).items()))
         state.offsets[source] = offset
+        self._dirty[state.entity_id] = state
+
+    def mark(self, state: EntityState) -> None:
+        """``state`` changed by something other than an input record."""
         self._dirty[state.entity_id] = state
 
     def take(self) -> list[Write]:

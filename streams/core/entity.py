@@ -20,6 +20,8 @@ class PendingAction(msgspec.Struct, kw_only=True):
     action: Action
     accepted_at: int
     """Event time, ms."""
+    released: bool = True
+    """False when the worker that accepted it gave it up before its handler could start."""
 
 
 class EntityState(msgspec.Struct, kw_only=True):

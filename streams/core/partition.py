@@ -54,7 +54,7 @@ class Partition:
         self.number = number
         self._config = config
         self.entities = EntityStore(reader)
-        self.series = SeriesStore(config, reader, self._is_watched)
+        self.series = SeriesStore(config, reader, self._are_watched)
         self._rules = Rules(config, self.series)
         self._applied: dict[str, int] = {}
         self._pending: dict[str, int] = {}
@@ -76,6 +76,8 @@ class Partition:
             if offset <= state.offsets.get(source, -1):
                 skipped += 1
                 self._rules.resume(turn, record)
+                if turn.touched:
+                    self.entities.mark(state)
             else:
                 self._rules.apply(turn, record)
                 self.entities.touch(state, source, offset)
@@ -203,8 +205,7 @@ class Partition:
         )
         analyse = turn.now >= series.hot["due"][row] or series.crossed(row)
         if analyse:
-            interval = max(self._config.forecasting.interval_ms, 1)
-            series.hot["due"][row] = turn.now + interval
+            series.hot["due"][row] = series.next_due(turn.now)
         if offset <= state.offsets.get(METRICS, -1):
             return []
         self._rules.on_metric(turn, row, analyse=analyse)
@@ -255,6 +256,14 @@ class Partition:
             return self.entities.resident()
         return [key for key in self.series.keys if key]
 
+    def withhold(self, action: Action) -> None:
+        """An accepted action is given up before its handler could start: who comes next may
+        start it as if it were new."""
+        state = self.entities.find(action.entity_id)
+        if state is not None and (pending := state.pending.get(action.action_id)) is not None:
+            pending.released = False
+            self.entities.mark(state)
+
     def is_pending(self, action: Action) -> bool:
         """Whether an accepted action has no outcome yet."""
         state = self.entities.find(action.entity_id)
@@ -262,14 +271,27 @@ class Partition:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _is_watched(self, entity_id: str, metric: str) -> bool:
-        state = self.entities.find(entity_id)
-        return bool(state and state.open_goals(metric))
+    def _are_watched(self, pairs: list[tuple[str, str]]) -> list[bool]:
+        """For pairs of entity and metric, whether an open goal wants to see every value."""
+        self.entities.prefetch(dict.fromkeys(entity for entity, _ in pairs))
+        states = ((self.entities.find(entity), metric) for entity, metric in pairs)
+        return [bool(state and state.open_goals(metric)) for state, metric in states]
 
     def _watch(self, turn: Turn) -> None:
+        """From now on the goals that have changed see the values of their metrics, none before."""
+        state = turn.state
         for metric in turn.changed_metrics:
-            key = series_key(turn.state.entity_id, metric)
-            self.series.set_watched(key, bool(turn.state.open_goals(metric)))
+            key = series_key(state.entity_id, metric)
+            watched = bool(state.open_goals(metric))
+            self.series.set_watched(key, watched)
+            row = self.series.find(key) if watched else None
+            if row is None:
+                continue
+            # A crash may leave the row behind its entity. The values that are then read again
+            # were measured before this goal was as it is now and must not count for it.
+            newest = int(self.series.hot["offset"][row])
+            if newest > state.offsets.get(METRICS, -1):
+                self.entities.touch(state, METRICS, newest)
 
     def _track(self, turn: Turn) -> None:
         for action in turn.dispatches:

@@ -65,8 +65,13 @@ class Rules:
 
     def resume(self, turn: Turn, record: Record) -> None:
         """The state already includes this record: take up what was left open."""
-        if isinstance(record, Action) and record.action_id in turn.state.pending:
-            turn.dispatch(record, resumed=True)
+        if not isinstance(record, Action):
+            return
+        pending = turn.state.pending.get(record.action_id)
+        if pending is not None:
+            turn.dispatch(record, resumed=pending.released)
+            turn.touched = not pending.released
+            pending.released = True
 
     def on_metric(self, turn: Turn, row: int, *, analyse: bool) -> None:
         """The newest value of a series, where a goal watches it or an analysis is due."""

@@ -22,6 +22,8 @@ from streams.records import Direction
 
 HOT_VERSION = 1
 NO_OFFSET = -1
+ALWAYS_DUE = 0
+"""Before every event time, so that each value is analysed, also one that is not in order."""
 
 HOT = np.dtype(
     [
@@ -41,6 +43,7 @@ _FRESH = np.array(
     [(HOT_VERSION, NO_OFFSET, 0, 0, 0, np.nan, np.nan, np.nan)],
     dtype=HOT,
 )[0]
+_FRESH_BYTES = _FRESH.tobytes()
 _OFFSET_BYTES = 8
 _INITIAL_ROWS = 1024
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -54,11 +57,11 @@ class SeriesStore:
         self,
         config: CoreConfig,
         reader: StateReader,
-        is_watched: Callable[[str, str], bool],
+        are_watched: Callable[[list[tuple[str, str]]], list[bool]],
     ) -> None:
         self._config = config
         self._reader = reader
-        self._is_watched = is_watched
+        self._are_watched = are_watched
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self.keys: list[str] = []
@@ -125,7 +128,14 @@ class SeriesStore:
     def first_due(self, row: int, timestamp: int) -> int:
         """When a series that starts now is first analysed: spread over the interval by its key."""
         interval = self._config.forecasting.interval_ms
-        return timestamp + (zlib.crc32(self.keys[row].encode()) % interval if interval else 0)
+        if not interval:
+            return ALWAYS_DUE
+        return timestamp + zlib.crc32(self.keys[row].encode()) % interval
+
+    def next_due(self, now: int) -> int:
+        """When a series that is analysed now is analysed next."""
+        interval = self._config.forecasting.interval_ms
+        return now + interval if interval else ALWAYS_DUE
 
     def _load(self, keys: list[str]) -> None:
         encoded = [key.encode() for key in keys]
@@ -133,17 +143,18 @@ class SeriesStore:
         model_values = self._reader.get_many(MODELS, encoded)
         while len(self._free) < len(keys):
             self._grow(max(len(self.keys) * 2, _INITIAL_ROWS))
-        for key, hot, model in zip(keys, hot_values, model_values, strict=True):
-            row = self._free.pop()
+        rows = [self._free.pop() for _ in keys]
+        pairs = [split_series_key(key) for key in keys]
+        for row, key, (entity, metric), model in zip(rows, keys, pairs, model_values, strict=True):
             self._rows[key] = row
-            entity, metric = split_series_key(key)
             self.keys[row], self.entities[row], self.metrics[row] = key, entity, metric
-            self.hot[row] = _FRESH if hot is None else _decode_hot(hot)
             self.model_offset[row] = NO_OFFSET if model is None else self._load_model(row, model)
-            self.unsaved_since[row] = NO_OFFSET
-            self._dirty[row] = False
-            self.lower[row], self.upper[row] = self._limits(metric)
-            self.watched[row] = self._is_watched(entity, metric)
+        limits = [self._limits(metric) for _, metric in pairs]
+        self.lower[rows], self.upper[rows] = np.array(limits).T
+        self.hot[rows] = _decode_hot([_FRESH_BYTES if hot is None else hot for hot in hot_values])
+        self.unsaved_since[rows] = NO_OFFSET
+        self._dirty[rows] = False
+        self.watched[rows] = self._are_watched(pairs)
 
     def _load_model(self, row: int, data: bytes) -> int:
         if self.bank.load(row, data[_OFFSET_BYTES:]):
@@ -250,14 +261,17 @@ def _extend(column: IntArray, extra: int, value: int) -> IntArray:
     return np.concatenate([column, np.full(extra, value, np.int64)])
 
 
-def _decode_hot(data: bytes) -> np.void:
-    if len(data) == HOT.itemsize:
-        row = np.frombuffer(data, HOT)[0]
-        if row["version"] == HOT_VERSION:
-            return row
+def _decode_hot(values: list[bytes]) -> NDArray[np.void]:
+    """Hot rows from their stored form."""
+    odd = next((value for value in values if len(value) != HOT.itemsize), None)
+    if odd is None:
+        rows = np.frombuffer(b"".join(values), HOT)
+        if (rows["version"] == HOT_VERSION).all():
+            return rows
+        odd = values[int(np.argmax(rows["version"] != HOT_VERSION))]
     raise StateError(
         "stored metric state has another version or size",
         field="series",
-        value=data[:8].hex(),
+        value=odd[:8].hex(),
         remedy="run the release that wrote it, or delete state directory and series changelog",
     )

@@ -41,7 +41,7 @@ class Turn:
         self.settled: list[str] = []
         """Action ids whose outcome is now known."""
         self.changed_metrics: set[str] = set()
-        """Metrics for which an open goal came or went."""
+        """Metrics for which an open goal came, went, or got another target."""
         self.touched = False
         """Whether ``state`` differs from what is stored."""
         self._ordinals: dict[str, int] = {}

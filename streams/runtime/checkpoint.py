@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from streams.core.partition import Partition, Snapshot
 from streams.core.store import TABLES
+from streams.errors import Unavailable
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import CommitPositions, Source
@@ -26,6 +27,10 @@ class Limits(NamedTuple):
     """Model state written per checkpoint; the rest waits, longest unsaved first."""
     series: int
     entities: int
+
+
+class Fenced(Exception):
+    """The group has given the partitions to another worker: nothing may be stored any more."""
 
 
 class Commit(Protocol):
@@ -51,15 +56,29 @@ class Checkpointer:
         self._limits = limits
         self._metrics = metrics
         self.positions = CommitPositions()
+        self.owns: Callable[[], Awaitable[bool]] = _always
+        """Whether the group still counts this worker as the owner of its partitions. A process
+        that stood still may have been given up long ago, and what it would write to a changelog
+        now would stand above its successor's newer values."""
         self.completed = 0
         """Checkpoints that went through."""
+        self._begun = 0
 
     async def run(self, partitions: Mapping[int, Partition], *, everything: bool) -> bool:
         """Store what changed and commit; True when there was anything to do.
 
         ``everything`` ignores the byte budget: for hand-over and stop. Raises Unavailable when
-        Kafka does not take it; the caller must then end the process. Not reentrant.
+        Kafka does not take it; the caller must then end the process. Raises Fenced when the
+        partitions are another worker's; the caller must then forget them. Not reentrant.
         """
+        if partitions:
+            await self._require_ownership()
+        if self._is_cut_off:
+            raise Unavailable(
+                "an earlier checkpoint was cut off, and with it what it had taken to store",
+                remedy="restart the worker; nothing was committed",
+            )
+        self._begun += 1
         started = time.perf_counter()
         budget = None if everything else self._limits.model_bytes // max(1, len(partitions))
         taken = {number: part.snapshot(budget) for number, part in partitions.items()}
@@ -68,11 +87,26 @@ class Checkpointer:
         positions = self.positions.close(ticket)
         if positions and await self._commit(positions):
             self.positions.committed(positions)
-        self.trim(partitions, len(partitions))
         self.completed += 1
+        self.trim(partitions, len(partitions))
         if written or positions:
             self._metrics.checkpoint_seconds.observe(time.perf_counter() - started)
         return bool(written or positions)
+
+    def forget(self) -> None:
+        """The partitions were taken away, and what was taken of them but not stored with them."""
+        self.positions.revoke()
+        self._outbox.discard(self._tables.changelog(table) for table in TABLES)
+        self._begun = self.completed
+
+    async def _require_ownership(self) -> None:
+        if not await self.owns():
+            raise Fenced
+
+    @property
+    def _is_cut_off(self) -> bool:
+        """Whether what a checkpoint took never reached the store: it is in memory alone."""
+        return self._begun > self.completed
 
     def _sources(self, taken: Mapping[int, Snapshot]) -> dict[Source, int]:
         return {
@@ -89,11 +123,11 @@ class Checkpointer:
         for table in TABLES:
             # One flush a table keeps the order that Snapshot asks for, whatever a crash cuts off.
             topic = self._tables.changelog(table)
-            count = 0
-            for number, snapshot in taken.items():
-                self._outbox.extend(topic, number, snapshot.writes[table])
-                count += len(snapshot.writes[table])
+            count = sum(len(snapshot.writes[table]) for snapshot in taken.values())
             if count:
+                await self._require_ownership()
+                for number, snapshot in taken.items():
+                    self._outbox.extend(topic, number, snapshot.writes[table])
                 last |= await self._outbox.flush()
                 self._metrics.checkpoint_records.labels(table).inc(count)
                 total += count
@@ -111,8 +145,14 @@ class Checkpointer:
 
     def trim(self, partitions: Mapping[int, Partition], total: int) -> None:
         """Bound the caches of ``partitions``, some of ``total``; no checkpoint may be running."""
+        if self._is_cut_off:
+            return
         entities = self._limits.entities // max(1, total)
         limit = self.resident_limit(total)
         for part in partitions.values():
             # Trimming to well below the limit keeps the next batch from asking for it again.
             part.evict(limit * 9 // 10 if part.resident > limit else limit, entities)
+
+
+async def _always() -> bool:
+    return True

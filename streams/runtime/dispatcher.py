@@ -13,6 +13,7 @@ import inspect
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -20,6 +21,7 @@ import structlog
 from streams.core.emission import Dispatch
 from streams.core.outcomes.build import (
     HandlerResult,
+    expired,
     failure,
     interpret,
     interrupted,
@@ -60,16 +62,16 @@ class Dispatcher:
         concurrency: int,
         timeout_seconds: float,
         agent_name: str,
-        leave_unhandled: bool,
         now_ms: Callable[[], int],
+        on_error: Callable[[BaseException], None],
     ) -> None:
         self._handlers = handlers
         self._actions = actions
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = timeout_seconds
         self._agent_name = agent_name
-        self._leave_unhandled = leave_unhandled
         self._now_ms = now_ms
+        self._on_error = on_error
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def start(self, dispatches: Iterable[Dispatch]) -> None:
@@ -80,7 +82,12 @@ class Dispatcher:
                 continue
             task = asyncio.create_task(self._settle(dispatch), name=f"action {action_id}")
             self._running[action_id] = task
-            task.add_done_callback(lambda _, id_=action_id: self._running.pop(id_, None))
+            task.add_done_callback(partial(self._ended, action_id))
+
+    def _ended(self, action_id: str, task: asyncio.Task[None]) -> None:
+        self._running.pop(action_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_error(error)  # an outcome that cannot be published must not be forgotten
 
     async def settle(self, seconds: float) -> int:
         """Wait up to ``seconds`` for running handlers; returns how many still run."""
@@ -104,30 +111,35 @@ class Dispatcher:
             if not self._actions.is_pending(partition, action):
                 return
         outcome = await self._outcome(action, resumed=dispatch.resumed)
-        if outcome is not None:
-            await self._actions.publish(partition, outcome)
+        await self._actions.publish(partition, outcome)
 
-    async def _outcome(self, action: Action, *, resumed: bool) -> Outcome | None:
+    async def _outcome(self, action: Action, *, resumed: bool) -> Outcome:
         handler = self._handlers.find(action.action_type)
         if handler is None:
-            return None if self._leave_unhandled else no_handler(action, self._now_ms())
+            return no_handler(action, self._now_ms())
         if resumed and not handler.idempotent:
             return interrupted(action, self._now_ms())
         async with self._slots:
+            now = self._now_ms()
+            if action.deadline is not None and now > action.deadline:
+                return expired(action, now)
             return await self._run(handler, action)
 
     async def _run(self, handler: Handler, action: Action) -> Outcome:
         start_time, started = self._now_ms(), time.perf_counter()
         limit = handler.timeout_seconds or self._timeout
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as timer:
                 result = interpret(await _call(handler, action))
-        except TimeoutError:
-            result = timed_out(limit)
-        except Exception as error:  # a handler may raise anything; all of it is an outcome
+        except (Exception, asyncio.CancelledError, SystemExit) as error:
+            # A handler may raise anything; all of it is an outcome, but for our own ``stop``.
+            if _is_cancelled():
+                raise asyncio.CancelledError from error
+            if isinstance(error, TimeoutError) and timer.expired():
+                return self._record(action, timed_out(limit), start_time, _ms_since(started))
             log.warning("handler failed", action_type=action.action_type, error=repr(error))
             result = failure(error, traceback.format_exc())
-        return self._record(action, result, start_time, (time.perf_counter() - started) * 1000)
+        return self._record(action, result, start_time, _ms_since(started))
 
     def _record(
         self, action: Action, result: HandlerResult, start_time: int, duration_ms: float
@@ -147,4 +159,16 @@ class Dispatcher:
 async def _call(handler: Handler, action: Action) -> object:
     if inspect.iscoroutinefunction(handler.run):
         return await handler.run(dict(action.params), action.goal_id)
-    return await asyncio.to_thread(handler.run, dict(action.params), action.goal_id)
+    returned = await asyncio.to_thread(handler.run, dict(action.params), action.goal_id)
+    # A callable object or a partial may hide a coroutine function.
+    return await returned if inspect.isawaitable(returned) else returned
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was asked to end, as opposed to a handler that cancelled itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -17,6 +17,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -99,14 +100,8 @@ def broker_for(settings: Settings) -> Iterator[Settings]:
         tempfile.TemporaryDirectory(prefix="goalstream-", ignore_cleanup_errors=True) as directory,
     ):
         broker.create(topology_of(settings).all())
-        sections = {
-            "kafka": {"bootstrap": broker.bootstrap},
-            "worker": {"state_dir": directory},
+        changes = {
+            "kafka": settings.kafka.model_copy(update={"bootstrap": broker.bootstrap}),
+            "worker": settings.worker.model_copy(update={"state_dir": Path(directory)}),
         }
-        yield settings.model_copy(
-            update={
-                name: type(section).model_validate({**section.model_dump(), **changes})
-                for name, changes in sections.items()
-                if (section := getattr(settings, name))
-            }
-        )
+        yield settings.model_copy(update=changes)

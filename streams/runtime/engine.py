@@ -14,7 +14,7 @@ from streams.core.emission import Dispatch, Rejection
 from streams.core.partition import METRICS, Applied, Partition
 from streams.errors import GoalstreamError, Unavailable
 from streams.records import Action, Outcome, Record
-from streams.runtime.checkpoint import Checkpointer
+from streams.runtime.checkpoint import Checkpointer, Fenced
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox
 from streams.runtime.tables import TableSet
@@ -76,7 +76,8 @@ class Engine:
         self._wire = wire
         self._metrics = metrics
         self._held: list[Dispatch] = []
-        self._saving = asyncio.Lock()
+        self.saving = asyncio.Lock()
+        """Held while a checkpoint runs."""
         self._advanced = asyncio.Event()
         self.partitions: dict[int, Partition] = {}
         self.epoch: Callable[[], int] = int
@@ -130,7 +131,7 @@ class Engine:
 
     async def _make_room(self, part: Partition) -> None:
         """Trim the caches: rows that are stored go at once, the others after a checkpoint."""
-        async with self._saving:  # what a running checkpoint has taken is not stored yet
+        async with self.saving:  # what a running checkpoint has taken is not stored yet
             self._checkpointer.trim({part.number: part}, len(self.partitions))
         if self._is_full(part):
             await self.checkpoint(everything=True)
@@ -186,17 +187,35 @@ class Engine:
 
     async def checkpoint(self, *, everything: bool = False) -> None:
         """Make the present state durable, commit, then let the waiting actions run."""
-        async with self._saving:
+        async with self.saving:
             dispatches, self._held = self._held, []
             self.dispatch_waiting.clear()
-            await self._checkpointer.run(self.partitions, everything=everything)
+            if not await self._store(everything=everything):
+                return
             self._metrics.resident_series.set(sum(p.resident for p in self.partitions.values()))
             if self.dispatcher is not None and dispatches:
                 self.dispatcher.start(dispatches)
 
+    async def last_checkpoint(self) -> None:
+        """Make everything durable for whoever comes next; actions that wait are left to them."""
+        async with self.saving:
+            for dispatch in self._held:
+                self.partitions[dispatch.cause.partition].withhold(dispatch.action)
+            self._held.clear()
+            await self._store(everything=True)
+
+    async def _store(self, *, everything: bool) -> bool:
+        """False when the partitions are another worker's already; they will be taken away."""
+        try:
+            await self._checkpointer.run(self.partitions, everything=everything)
+        except Fenced:
+            log.warning("partitions belong to another worker now; nothing more is stored")
+            return False
+        return True
+
     def forget(self) -> None:
         """All partitions were taken away; their state is stored or will be read again."""
-        self._checkpointer.positions.revoke()
+        self._checkpointer.forget()
         self.partitions.clear()
         self._assigned.clear()
         self._held.clear()

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from streams.errors import InvalidRecord, Unavailable
 
 
-class Entry(NamedTuple):
-    """One message; a ``value`` of None is a tombstone."""
-
-    key: bytes | None
-    value: bytes | None
-
+Entry = tuple[bytes | None, bytes | None]
+"""Key and value of one message; a value of None is a tombstone."""
 
 Target = tuple[str, int]
 """Kafka topic and partition."""
@@ -32,12 +28,18 @@ class Outbox:
 
     def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Queue one message; ``send`` hands it to the producer."""
-        self._waiting.setdefault((topic, partition), []).append(Entry(key, value))
+        self._waiting.setdefault((topic, partition), []).append((key, value))
 
-    def extend(self, topic: str, partition: int, entries: Iterable[tuple[Any, Any]]) -> None:
+    def extend(self, topic: str, partition: int, entries: Iterable[Entry]) -> None:
         """Queue many messages of one partition."""
-        queue = self._waiting.setdefault((topic, partition), [])
-        queue.extend(Entry(key, value) for key, value in entries)
+        self._waiting.setdefault((topic, partition), []).extend(entries)
+
+    def discard(self, topics: Iterable[str]) -> None:
+        """Drop what is queued for these topics and not handed over yet."""
+        names = frozenset(topics)
+        self._waiting = {
+            target: entries for target, entries in self._waiting.items() if target[0] not in names
+        }
 
     @property
     def waiting(self) -> int:
@@ -48,49 +50,58 @@ class Outbox:
         """Hand everything queued to the producer; ``flush`` waits for the broker."""
         # The lock makes a flush wait for what another task is just handing over.
         async with self._sending:
-            waiting, self._waiting = self._waiting, {}
-            for target, entries in waiting.items():
-                await self._send(target, entries)
+            for target in list(self._waiting):
+                await self._send(target)
 
-    async def _send(self, target: Target, entries: Sequence[Entry]) -> None:
+    async def _send(self, target: Target) -> None:
+        entries = self._waiting.pop(target)
+        start = 0
+        try:
+            while start < len(entries):
+                start += await self._send_batch(target, entries[start:])
+                await asyncio.sleep(0)
+        except BaseException:
+            # What the producer did not take stays queued, or a later flush would pass without it.
+            self._waiting[target] = entries[start:] + self._waiting.get(target, [])
+            raise
+
+    async def _send_batch(self, target: Target, entries: Sequence[Entry]) -> int:
+        """Hand over as many of the first entries as one batch takes; returns how many."""
         producer = self._producer()
         topic, partition = target
-        start = 0
-        while start < len(entries):
-            batch = producer.create_batch()
-            append = batch.append
-            count = 0
-            for entry in entries[start:]:
-                if append(timestamp=None, key=entry.key, value=entry.value) is None:
-                    break
-                count += 1
-            if not count:
-                size = len(entries[start].value or b"")
-                raise InvalidRecord(
-                    "a record is larger than the producer's batch",
-                    field=topic,
-                    value=f"{size} bytes",
-                    remedy="lower the limits on kept goals, outcomes and output sizes",
-                )
-            batch.close()
-            future = await producer.send_batch(batch, topic, partition=partition)
-            self._sent.append((target, future, count))
-            start += count
-            await asyncio.sleep(0)
+        batch = producer.create_batch()
+        append = batch.append
+        count = 0
+        for key, value in entries:
+            if append(timestamp=None, key=key, value=value) is None:
+                break
+            count += 1
+        if not count:
+            raise InvalidRecord(
+                "a record is larger than the producer's batch",
+                field=topic,
+                value=f"{len(entries[0][1] or b'')} bytes",
+                remedy="lower the limits on kept goals, outcomes and output sizes",
+            )
+        batch.close()
+        future = await producer.send_batch(batch, topic, partition=partition)
+        self._sent.append((target, future, count))
+        return count
 
     async def flush(self) -> dict[Target, int]:
         """Wait until the broker has everything; returns the last offset per partition.
 
         Raises Unavailable when it does not within the timeout: the process must not go on as if
-        it did.
+        it did. Nor can it: what failed is waited for again by the next flush.
         """
         await self.send()
-        sent, self._sent = self._sent, []
         last: dict[Target, int] = {}
         try:
             async with asyncio.timeout(self._timeout):
-                for target, future, count in sent:
-                    metadata = await future
+                while self._sent:
+                    target, future, count = self._sent[0]
+                    metadata = await asyncio.shield(future)
+                    del self._sent[0]
                     offset = metadata.offset + count - 1 if metadata.offset >= 0 else -1
                     last[target] = max(offset, last.get(target, -1))
         except Exception as error:

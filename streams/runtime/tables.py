@@ -21,9 +21,9 @@ OFFSET_KEY = b"__faust\x00offset__"
 SLICE = 2_000
 """Values per RocksDB batch, after which other tasks get their turn."""
 ROCKSDB_OPTIONS = {
-    "write_buffer_size": 4 << 20,
+    "write_buffer_size": 2 << 20,
     "max_write_buffer_number": 2,
-    "block_cache_size": 8 << 20,
+    "block_cache_size": 4 << 20,
     "block_cache_compressed_size": 1 << 20,
     "max_open_files": 256,
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streams.errors import ConfigError
 from streams.wire.topology import TopicSpec, Topology
 
 
@@ -69,6 +70,30 @@ def topic_changes(topology: Topology, actual: Mapping[str, ActualTopic]) -> list
         if name in actual
     ]
     return changes
+
+
+def require_topics(topology: Topology, counts: Mapping[str, int]) -> None:
+    """Check that a worker can run on these topics (Kafka name -> partitions).
+
+    Raises ConfigError when one is missing or a co-partitioned one has another number of
+    partitions than declared: keys would then belong to different workers on different topics.
+    """
+    missing = [spec.name for spec in topology.all() if spec.name not in counts]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} topics are not there",
+            field="topics",
+            value=missing,
+            remedy="create them: goalstream topics apply",
+        )
+    for spec in topology.all():
+        if spec.co_partitioned and counts[spec.name] != spec.partitions:
+            raise ConfigError(
+                f"topic {spec.name} has {counts[spec.name]} partitions, not {spec.partitions}",
+                field="topics.partitions",
+                value=spec.partitions,
+                remedy="set topics.partitions to what all inputs have, or use a new topics.prefix",
+            )
 
 
 def in_step(changes: Iterable[Change]) -> bool:

@@ -12,9 +12,12 @@ was fetched before it is dropped and read again instead of being taken for progr
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
@@ -27,6 +30,7 @@ partition delays a busy one by this much (Faust hard-codes 1500)."""
 FETCH_SECONDS = 0.2
 """Longest wait of one poll: a seek has to wait for it."""
 IDLE_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 0.2
 
 
 class RawBatch(NamedTuple):
@@ -47,6 +51,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def is_member(self) -> bool | None:
+        """What the group's coordinator says to a heartbeat; None when it says nothing."""
+        return await self.call_thread(self._beat)
+
+    async def _beat(self) -> bool | None:
+        coordinator = cast(GroupCoordinator, self._ensure_consumer()._coordinator)
+        if await coordinator._do_heartbeat():
+            return True
+        # A refused member forgets its generation; without an answer it keeps it.
+        return False if coordinator.generation < 0 else None
+
 
 class BatchConsumer(driver.Consumer):
     """Delivers slices of partitions and leaves commits to the checkpoint."""
@@ -54,11 +69,14 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.epoch = 0
+        self.delivered: dict[TP, int] = {}
+        """Offset of the last record handed to an agent."""
         self.batch_records: int = self.app.conf.broker_max_poll_records
         self.before_revoke: Callable[[], Awaitable[None]] = _nothing
         """Awaited when partitions are taken away, while they can still be committed."""
         self.after_seek: Callable[[Mapping[TP, int]], Awaitable[None]] = _no_seek
         """Awaited when all partitions stand at their committed offsets, which it is given."""
+        self._confirmed = -math.inf
         self._fetching = asyncio.Lock()
         self._wake = asyncio.Event()
 
@@ -121,6 +139,7 @@ class BatchConsumer(driver.Consumer):
                 if self.app.topics.acks_enabled_for(tp.topic)
                 else [self._to_message(tp, record) for record in part]
             )
+            self.delivered[tp] = part[-1].offset
             for message in messages:
                 await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
@@ -156,6 +175,7 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         async with self._fetching:
             self.epoch += 1
+            self.delivered.clear()
             self._committed_offset.clear()
             await super().perform_seek()
             committed = {tp: at for tp, at in self._committed_offset.items() if at is not None}
@@ -180,6 +200,25 @@ class BatchConsumer(driver.Consumer):
     async def commit_positions(self, positions: Mapping[TP, int]) -> bool:
         """Commit offsets whose effects are durable; False when the group has moved on."""
         return await self._commit_offsets(positions)
+
+    async def owns(self) -> bool:
+        """Whether the group still counts this worker in; waits while it cannot be asked.
+
+        An answer holds for a part of the session timeout: before that is over the group gives
+        the partitions to nobody else.
+        """
+        thread = cast(BatchThread, self._thread)
+        session: float = self.app.conf.broker_session_timeout
+        while time.monotonic() - self._confirmed > session / 3:
+            asked = time.monotonic()
+            member = await thread.is_member()
+            if member is False:
+                return False
+            if member:
+                self._confirmed = asked
+            else:
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+        return True
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # Before super(): stock code forgets positions first. The new epoch drops what is fetched
@@ -222,6 +261,7 @@ _OVERRIDDEN: dict[type, tuple[str, ...]] = {
         "highwater",
     ),
     driver.Transport: ("create_consumer",),
+    GroupCoordinator: ("_do_heartbeat",),
 }
 
 

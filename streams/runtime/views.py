@@ -108,7 +108,7 @@ class Views:
     def scan(self, table: str, after: str, limit: int) -> tuple[list[tuple[str, object]], bool]:
         """Up to ``limit`` rows behind ``after``, and whether more follow.
 
-        In the order of (entity, second part), which is the order of the store.
+        In the order of the store: by the stored key, then by the second part of the view's key.
         """
         view = _BY_NAME[table]
         beyond = self.order(table, after) if after else ("", "")
@@ -120,15 +120,18 @@ class Views:
         return items, False
 
     def order(self, table: str, key: str) -> tuple[str, str]:
-        """What rows of a view are ordered by."""
-        return (key, "") if _BY_NAME[table].key == "entity" else _split(key)
+        """What rows of a view are ordered by: the order of the store."""
+        view = _BY_NAME[table]
+        if view.rows is None:
+            return series_key(*_split(key)), ""
+        return (key, "") if view.key == "entity" else _split(key)
 
     def _walk(self, view: View, beyond: tuple[str, str]) -> Iterator[tuple[str, object]]:
         if view.rows is None:
-            for key in self._keys(SERIES, series_key(*beyond) if beyond[0] else ""):
+            for key in self._keys(SERIES, beyond[0]):
                 entity, metric = split_series_key(key)
                 row = self._series_row(view.name, self.partition_of(entity), entity, metric)
-                if (entity, metric) > beyond and row is not None:
+                if (key, "") > beyond and row is not None:
                     yield _join(view, entity, metric), row
             return
         for entity in self._keys(ENTITIES, beyond[0]):

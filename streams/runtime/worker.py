@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from streams.errors import Stalled
+from streams.runtime.admin import Cluster
 from streams.runtime.app import SOURCES, GoalstreamApp, add_agents, create_app
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.connect import broker_of, open_registry, topology_of
@@ -25,6 +26,7 @@ from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.tables import TableSet
+from streams.runtime.topic_changes import require_topics
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
 from streams.runtime.watchdog import Pulse, Watchdog
@@ -41,6 +43,11 @@ REQUESTED_CHECKPOINT_SECONDS = 0.02
 """Least time between checkpoints that waiting actions ask for."""
 
 
+def wall_clock_ms() -> int:
+    """Now, ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
 class Worker:
     """Lives in one asyncio loop from ``start`` to ``stop``; not to be started twice."""
 
@@ -50,8 +57,12 @@ class Worker:
         *,
         handlers: HandlerRegistry | None = None,
         registry: CollectorRegistry | None = None,
+        now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
+        """``now_ms`` dates the outcomes of actions that run here; a replay of old records gives
+        the time of its records."""
         self.settings = settings
+        self._now_ms = now_ms
         options = settings.worker
         self.collector = registry or CollectorRegistry()
         self.metrics = WorkerMetrics(self.collector)
@@ -61,6 +72,8 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
         self._stopping = False
+        self._starts: dict[TP, int] = {}
+        self._lags: dict[tuple[str, int], int] = {}
         self.app: GoalstreamApp
         self.engine: Engine
         self.tables: TableSet
@@ -72,6 +85,7 @@ class Worker:
     async def start(self) -> None:
         """Connect, join the group and return; readiness follows when tables are recovered."""
         verify_faust()
+        await asyncio.to_thread(self._check_topics)
         self._lock.acquire()
         try:
             await self._build()
@@ -95,22 +109,38 @@ class Worker:
         if self._stopping:
             return
         self._stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_loops()
         try:
             await self.app.stop()
-            await self._dispatcher.stop()
         finally:
             self._lock.release()
             if self._failure is not None and not self._failure.done():
                 self._failure.set_result(None)
+
+    async def _end_loops(self) -> None:
+        """Cancel the loops between two checkpoints: one that is cut off has lost what it took."""
+        between = False
+        if self._tasks and self.failure is None:
+            try:
+                async with asyncio.timeout(self.settings.worker.handover_seconds):
+                    between = await self.engine.saving.acquire()
+            except TimeoutError:
+                log.warning("a checkpoint hangs and is cut off; nothing is committed any more")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if between:
+            self.engine.saving.release()
 
     def fail(self, error: BaseException) -> None:
         """Something broke that must not be survived: ``wait`` raises it."""
         if self._failure is not None and not self._failure.done():
             log.error("worker failed", error=repr(error))
             self._failure.set_exception(error)
+
+    def _check_topics(self) -> None:
+        counts = Cluster(self.settings.librdkafka()).partition_counts()
+        require_topics(self.topology, counts)
 
     # -- building -----------------------------------------------------------------------------
 
@@ -167,8 +197,8 @@ class Worker:
             concurrency=options.handler_concurrency,
             timeout_seconds=options.handler_timeout_seconds,
             agent_name=options.app_id,
-            leave_unhandled=options.unhandled_actions == "leave",
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=self._now_ms,
+            on_error=self.fail,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(
@@ -184,6 +214,7 @@ class Worker:
         consumer.batch_records = options.batch_records
         consumer.before_revoke = self._hand_over
         consumer.after_seek = self._positioned
+        self._checkpointer.owns = consumer.owns
         self.engine.epoch = lambda: consumer.epoch
 
     # -- what Faust calls ---------------------------------------------------------------------
@@ -203,7 +234,7 @@ class Worker:
         try:
             async with asyncio.timeout(limit):
                 await self._dispatcher.settle(limit / 2)
-                await self.engine.checkpoint(everything=True)
+                await self.engine.last_checkpoint()
         except TimeoutError:
             self.fail(
                 Stalled(
@@ -225,8 +256,10 @@ class Worker:
         if self._failure is not None and self._failure.done():
             return  # what broke may have left state half applied: better read it again
         await self._hand_over()
+        await self._dispatcher.stop()
 
     async def _positioned(self, committed: Mapping[TP, int]) -> None:
+        self._starts = dict(committed)
         outcomes = self.topology.kafka_name(OUTCOMES)
         consumer = self.app.batches
         tps = [tp for tp in consumer.assignment() if tp.topic == outcomes]
@@ -273,6 +306,8 @@ class Worker:
             await asyncio.sleep(WATCH_SECONDS)
             if self.app.crashed:
                 raise self.app.crash_reason or Stalled("Faust crashed without a reason")
+            if self.phase == "running":
+                await self._measure_lags()
             watchdog.check(self.pulse(), time.monotonic())
             self._export()
 
@@ -302,22 +337,26 @@ class Worker:
         return Pulse(
             applied=self.engine.batches,
             checkpoints=self._checkpointer.completed,
-            lag=sum(self.lags().values()),
+            lag=sum(self._lags.values()),
             restored=self.changelogs.restored,
             recovering=self.phase in ("starting", "recovering"),
             rebalancing=self.phase == "rebalancing",
         )
 
-    def lags(self) -> dict[tuple[str, int], int]:
-        """(logical topic, partition) -> records not applied yet, as far as is known."""
-        lags: dict[tuple[str, int], int] = {}
+    async def _measure_lags(self) -> None:
+        """(logical topic, partition) -> records that exist and are not applied yet."""
+        consumer, lags = self.app.batches, dict[tuple[str, int], int]()
         for source in SOURCES:
-            topic = self.topology.kafka_name(source)
-            for number, part in self.engine.partitions.items():
-                end = self.app.batches.highwater(TP(topic, number))
-                if end is not None and part.applied(source) >= 0:
-                    lags[source, number] = max(0, end - part.applied(source) - 1)
-        return lags
+            for number, part in list(self.engine.partitions.items()):
+                tp = TP(self.topology.kafka_name(source), number)
+                end = consumer.highwater(tp)
+                applied = part.applied(source)
+                lag = max(0, (end or 0) - max(applied + 1, self._starts.get(tp, 0)))
+                if lag and consumer.delivered.get(tp, -1) <= applied:
+                    # Offsets without a record (transaction markers, compaction) are no work.
+                    lag = max(0, (end or 0) - (await consumer.position(tp) or 0))
+                lags[source, number] = lag
+        self._lags = lags
 
     def owned(self) -> frozenset[int]:
         """Partitions assigned to this worker and recovered; empty while it is not ready."""
@@ -331,5 +370,5 @@ class Worker:
         self.metrics.ready.set(bool(owned))
         self.metrics.partitions.set(len(owned))
         self.metrics.lag.clear()
-        for (source, number), lag in self.lags().items():
+        for (source, number), lag in self._lags.items():
             self.metrics.lag.labels(source, str(number)).set(lag)

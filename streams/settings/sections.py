@@ -164,8 +164,6 @@ class WorkerSection(Section):
     """Modules that register action handlers."""
     handler_timeout_seconds: Seconds = 30.0
     handler_concurrency: Count = 16
-    unhandled_actions: Literal["fail", "leave"] = "fail"
-    """An action without a handler here: ends as failure NoHandler, or is left to others."""
 
 
 class WebSection(Section):

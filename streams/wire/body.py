@@ -111,6 +111,8 @@ def _read_body(value: bytes, pair: _Pair) -> Fields | Problem:
         fields = _read(stream, pair.writer, pair.reader)
     except EOFError:
         return Problem(Reason.UNDECODABLE, "the value ends before the record does")
+    except MemoryError:  # not the record's fault: its size is limited
+        raise
     except Exception as error:  # foreign bytes make the reader raise many kinds of errors
         detail = f"body does not follow its schema: {type(error).__name__}: {error}"
         return Problem(Reason.UNDECODABLE, detail)

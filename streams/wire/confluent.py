@@ -14,7 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from streams.errors import ConfigError, GoalstreamError, InvalidRecord, Unavailable, UnknownName
 from streams.wire.registry import NotCached
-from streams.wire.schemas import Json, parse
+from streams.wire.schemas import Json, parse, published_text
 
 T = TypeVar("T")
 
@@ -47,9 +47,15 @@ class ConfluentRegistry:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = _checked_url(url)
-        self._client = SchemaRegistryClient(
-            _client_config(url, timeout_seconds, username, password, cafile, certfile, keyfile)
-        )
+        config: dict[str, object] = {"url": url, "timeout": timeout_seconds, "max.retries": 0}
+        if username:
+            config["basic.auth.user.info"] = f"{username}:{password}"
+        files = {
+            "ssl.ca.location": cafile,
+            "ssl.certificate.location": certfile,
+            "ssl.key.location": keyfile,
+        }
+        self._client = _client(config, {name: path for name, path in files.items() if path})
         self._clock = clock
         self._schemas: dict[int, Json] = {}
         self._ids: dict[tuple[str, str], int] = {}
@@ -64,7 +70,7 @@ class ConfluentRegistry:
         if schema is not None:
             return schema
         if schema_id in self._refused:
-            raise self._refused[schema_id][1]
+            raise _anew(self._refused[schema_id][1])
         raise NotCached(
             "schema was not fetched",
             field="schema_id",
@@ -85,12 +91,16 @@ class ConfluentRegistry:
         return self.schema_of(schema_id)
 
     def lookup(self, subject: str, schema: Json) -> int:
-        text = _canonical(schema)
+        text = published_text(schema)
         known = self._ids.get((subject, text))
         if known is not None:
             return known
         try:
-            found = self._call(lambda: self._client.lookup_schema(subject, Schema(text, "AVRO")))
+            found = self._call(
+                lambda: self._client.lookup_schema(
+                    subject, Schema(text, "AVRO"), normalize_schemas=True
+                )
+            )
         except SchemaRegistryError as error:
             if error.error_code not in (_NO_SUBJECT, _NO_VERSION, _NO_SCHEMA):
                 self._unavailable(error)
@@ -103,11 +113,13 @@ class ConfluentRegistry:
         return self._remember(subject, text, schema, cast(int, found.schema_id))
 
     def register(self, subject: str, schema: Json) -> int:
-        text = _canonical(schema)
+        text = published_text(schema)
         try:
             self._require_backward(subject)
             schema_id = self._call(
-                lambda: self._client.register_schema(subject, Schema(text, "AVRO"))
+                lambda: self._client.register_schema(
+                    subject, Schema(text, "AVRO"), normalize_schemas=True
+                )
             )
         except SchemaRegistryError as error:
             if error.http_status_code not in (409, 422):
@@ -144,7 +156,7 @@ class ConfluentRegistry:
 
     def _refuse(self, schema_id: int, error: GoalstreamError) -> None:
         self._refused.pop(schema_id, None)
-        self._refused[schema_id] = (self._clock(), error)
+        self._refused[schema_id] = (self._clock(), _anew(error))
         while len(self._refused) > _UNKNOWN_LIMIT:
             del self._refused[next(iter(self._refused))]
 
@@ -207,26 +219,16 @@ def _checked_url(url: str) -> str:
     return url
 
 
-def _client_config(
-    url: str,
-    timeout_seconds: float,
-    username: str,
-    password: str,
-    cafile: str,
-    certfile: str,
-    keyfile: str,
-) -> dict[str, object]:
-    config: dict[str, object] = {"url": url, "timeout": timeout_seconds, "max.retries": 0}
-    if username:
-        config["basic.auth.user.info"] = f"{username}:{password}"
-    for name, path in (
-        ("ssl.ca.location", cafile),
-        ("ssl.certificate.location", certfile),
-        ("ssl.key.location", keyfile),
-    ):
-        if path:
-            config[name] = path
-    return config
+def _client(config: dict[str, object], files: dict[str, str]) -> SchemaRegistryClient:
+    try:
+        return SchemaRegistryClient(config | files)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"TLS files of the registry cannot be used: {error}",
+            field="registry",
+            value=files,
+            remedy="name readable PEM files; a key needs its certificate",
+        ) from error
 
 
 def _usable(schema_id: int, found: Schema) -> Json:
@@ -246,9 +248,9 @@ def _usable(schema_id: int, found: Schema) -> Json:
     return schema
 
 
-def _canonical(schema: Json) -> str:
-    """One text per schema, so that it is found again under the id it was registered with."""
-    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+def _anew(error: GoalstreamError) -> GoalstreamError:
+    """The same error without a traceback, which would keep what it passed through alive."""
+    return type(error)(error.message, field=error.field, value=error.value, remedy=error.remedy)
 
 
 def _field_named(message: str, schema: Json) -> str:

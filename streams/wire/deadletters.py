@@ -10,8 +10,9 @@ from streams.wire.rejected import Rejected
 
 MAX_DETAIL = 2_000
 """Characters of detail that are kept."""
-MAX_RAW_BYTES = 900_000
-"""Bytes of key, headers and value that are kept together, so that the letter fits a message."""
+MAX_RAW_BYTES = 400_000
+"""Bytes of key, headers and value that are kept together. The key travels twice, inside the
+letter and as its message key, and the whole must fit the producer's batch of 900,000."""
 _MAX_ENTITY_ID = 1_000
 UNKNOWN_ENTITY = "unknown"
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import fastavro
 from fastavro.types import Schema
 
-from streams.records import Record
+from streams.records import RECORD_TYPES, Record
 from streams.wire.resources import schema_path
 
 Json = Any
@@ -31,6 +31,18 @@ def schema_text(record_type: type[Record]) -> str:
 def schema_json(record_type: type[Record]) -> Json:
     """The schema as published, as JSON. Do not change it."""
     return json.loads(schema_text(record_type))
+
+
+def published_text(schema: Json) -> str:
+    """The text to register: of a package's schema the file itself.
+
+    Some registries find a schema only by the very text that was registered, and the file is
+    what other services are given.
+    """
+    for record_type in RECORD_TYPES:
+        if record_type.__name__ == bare_name(schema) and schema_json(record_type) == schema:
+            return schema_text(record_type)
+    return json.dumps(schema)
 
 
 @cache

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Deployment, deployed
+from tests.faults.harness import Deployment, Sections, deployed
 from tests.kafka_harness import KafkaHarness
 
 
 @pytest.fixture
-def deployment(kafka: KafkaHarness, unique: str, tmp_path: Path) -> Iterator[Deployment]:
-    yield from deployed(kafka, unique, tmp_path)
+def sections() -> Sections:
+    """Settings of the deployment beside the usual ones; a test module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def deployment(
+    kafka: KafkaHarness, unique: str, tmp_path: Path, sections: Sections
+) -> Iterator[Deployment]:
+    yield from deployed(kafka, unique, tmp_path, sections)

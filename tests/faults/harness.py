@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.records import Record
@@ -35,6 +41,8 @@ WAIT_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _PAUSE_SECONDS = 0.05
 _ASK_SECONDS = 10.0
+_LATER = (KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
+"""What a client says of a broker that has just come back."""
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -189,8 +197,13 @@ class Deployment:
 
         def done() -> bool:
             self.require_running()
-            # Ask twice: what the last records led to may come back as input.
-            return not self.behind(*sources) and not self.behind(*sources)
+            try:
+                # Ask twice: what the last records led to may come back as input.
+                return not self.behind(*sources) and not self.behind(*sources)
+            except KafkaException as error:
+                if not error.args[0].retriable() and error.args[0].code() not in _LATER:
+                    raise
+                return False
 
         until(done, f"committed to the end: {self.name}", seconds)
 
@@ -289,9 +302,17 @@ class WorkerProcess:
             and all(f'{key}="{value}"' in line for key, value in labels.items())
         )
 
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    def text(self) -> str:
+        """Its log."""
+        return self.log.read_text(errors="replace")
+
     def tail(self, lines: int = 40) -> str:
         """The end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.text().splitlines()[-lines:])
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

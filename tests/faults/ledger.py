@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ ENTITIES = 48
 METRICS = ("cpu_usage", "memory_usage", "latency_ms", "queue_depth", "error_rate")
 START_MS = 1_767_225_600_000
 STEP_MS = 60_000
-SEED = 11
 _LEVEL = {"cpu_usage": 62.0, "memory_usage": 40.0, "latency_ms": 100.0}
 _SWING = {"cpu_usage": 36.0, "memory_usage": 22.0, "latency_ms": 40.0}
 _FLUSH_SECONDS = 60.0
@@ -29,13 +27,13 @@ def entity(number: int) -> str:
     return f"host-{number:03d}"
 
 
-def metric(number: int) -> Metric:
+def metric(number: int, entities: int = ENTITIES) -> Metric:
     """The metric with this number: entities in turn, then metric names, then time."""
-    who = number % ENTITIES
-    name = METRICS[number // ENTITIES % len(METRICS)]
-    step = number // (ENTITIES * len(METRICS))
-    wave = math.sin(2 * math.pi * (step / 90 + who / ENTITIES))
-    noise = random.Random(SEED * 1_000_003 + number).gauss(0.0, 1.5)
+    who = number % entities
+    name = METRICS[number // entities % len(METRICS)]
+    step = number // (entities * len(METRICS))
+    wave = math.sin(2 * math.pi * (step / 90 + who / entities))
+    noise = 4.0 * (math.sin(number * 12.9898) * 43758.5453 % 1.0 - 0.5)
     return Metric(
         entity_id=entity(who),
         timestamp=START_MS + step * STEP_MS + number % 1000,
@@ -48,7 +46,7 @@ def metric(number: int) -> Metric:
 
 
 def goals() -> list[Goal]:
-    """Requests of users: one goal that can be met on each entity, on some one that cannot."""
+    """Requests of users: on half of the entities one that can be met, on some one that cannot."""
     ceilings = [
         Goal(
             entity_id=entity(who),
@@ -59,7 +57,7 @@ def goals() -> list[Goal]:
             direction=Direction.AT_MOST,
             hold_ms=30 * STEP_MS,
         )
-        for who in range(ENTITIES)
+        for who in range(0, ENTITIES, 2)
     ]
     marks = [
         Goal(
@@ -69,16 +67,24 @@ def goals() -> list[Goal]:
             target_metric="queue_depth",
             target_value=500.0,
         )
-        for who in range(0, ENTITIES, 4)
+        for who in range(0, ENTITIES, 6)
     ]
     return ceilings + marks
+
+
+def begin(deployment: Deployment) -> Ledger:
+    """Take on the users' goals before the first metric, so that all topics have one order."""
+    deployment.send("goals", *goals())
+    deployment.wait_committed("goals")
+    return Ledger(deployment)
 
 
 class Ledger:
     """Writes metric 0, 1, 2, … to the metrics topic of a deployment, each exactly once."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, entities: int = ENTITIES) -> None:
         self._deployment = deployment
+        self._entities = entities
         self._topic = deployment.topic("metrics")
         self._errors: list[object] = []
         self._producer = Producer(
@@ -120,7 +126,7 @@ class Ledger:
 
     def _produce(self, count: int) -> None:
         for number in range(self.sent, self.sent + count):
-            record = metric(number)
+            record = metric(number, self._entities)
             value = self._deployment.encode("metrics", record)
             key = record.entity_id.encode()
             self._producer.produce(self._topic, value, key, on_delivery=self._confirmed)

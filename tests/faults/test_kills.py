@@ -1,41 +1,90 @@
-"""A worker that is killed without warning, and what its successor makes of it."""
+"""A worker that is killed without warning, and what its successor makes of what it left."""
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from tests.faults.harness import Deployment, until
-from tests.faults.ledger import Ledger, goals
+from tests.faults.harness import Deployment, WorkerProcess, until
+from tests.faults.ledger import Ledger, begin
 from tests.faults.verifier import verify
 
+pytestmark = pytest.mark.timeout(300)
 
-def begin(deployment: Deployment) -> Ledger:
-    """Users' goals are taken on before the first metric, so that both orders are one."""
-    deployment.send("goals", *goals())
-    deployment.wait_committed("goals")
-    return Ledger(deployment)
+RESTORING = "active offsets at start of reading"
+"""Faust says this before changelogs are read, and the second when they have been."""
+RESTORED = "Restore complete"
 
 
+def handled(worker: WorkerProcess) -> float:
+    return worker.figure("goalstream_records_total", topic="metrics")
+
+
+def wait_handled(worker: WorkerProcess, count: int) -> None:
+    """Wait until a ready worker has handled so many more metrics."""
+    enough = handled(worker) + count
+    until(lambda: handled(worker) >= enough, f"{count} more metrics handled")
+
+
+@pytest.mark.spec("S0-027")
 @pytest.mark.parametrize("state", ["kept", "deleted"])
 def test_three_kills_lose_nothing(deployment: Deployment, state: str) -> None:
     worker = deployment.worker("a").start()
     ledger = begin(deployment)
-    ledger.send(60_000)
-    with ledger.flowing(3_000):
+    ledger.send(30_000)
+    with ledger.flowing(1_500):
         for _ in range(3):
-            worker.wait_ready()
-            done = worker.figure("goalstream_records_total", topic="metrics")
-            until(
-                lambda done=done: (
-                    worker.figure("goalstream_records_total", topic="metrics") > done + 8_000
-                ),
-                "some more metrics handled",
-            )
+            wait_handled(worker.wait_ready(), 5_000)
             worker.kill()
             if state == "deleted":
                 worker.delete_state()
             worker.start()
     worker.wait_ready()
+    deployment.wait_committed()
+    worker.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
+def test_a_restart_without_committed_offsets_changes_nothing(deployment: Deployment) -> None:
+    worker = deployment.worker("a").start()
+    ledger = begin(deployment)
+    ledger.send(25_000)
+    deployment.wait_committed()
+    worker.stop()
+    before = verify(deployment, ledger.sent)
+    assert before.faults == {}
+
+    deployment.forget_offsets()
+    assert deployment.committed() == {}
+    worker.start().wait_ready()
+    ledger.send(10_000)
+    deployment.wait_committed()
+    assert worker.figure("goalstream_records_skipped_total", topic="metrics") == 25_000
+    worker.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
+def test_kills_in_the_middle_of_recovery_lose_nothing(deployment: Deployment) -> None:
+    """Each round gets a little further into the changelogs before it is killed."""
+    worker = deployment.worker("a").start()
+    ledger = Ledger(deployment, entities=4_000)
+    ledger.send(60_000)
+    worker.wait_ready()
+    deployment.wait_committed()
+    worker.kill()
+    worker.delete_state()
+    cut_off = 0
+    for seconds in (0.02, 0.1, 0.2, 0.4):
+        seen = worker.text().count(RESTORING), worker.text().count(RESTORED)
+        worker.start()
+        until(lambda seen=seen: worker.text().count(RESTORING) > seen[0], "recovery begun")
+        threading.Event().wait(seconds)
+        worker.kill()
+        cut_off += worker.text().count(RESTORED) == seen[1]
+    assert cut_off > 0
+    worker.start().wait_ready()
+    ledger.send(5_000)
     deployment.wait_committed()
     worker.stop()
     assert verify(deployment, ledger.sent).faults == {}

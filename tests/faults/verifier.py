@@ -34,7 +34,7 @@ from tests.faults.harness import PARTITIONS, Deployment
 
 OUTPUTS = ("forecasts", "predictions", "goals", "suggestions", "decisions")
 """What metrics and goals lead to."""
-_SLICE = 5_000
+_SLICE = 500
 
 Table = dict[bytes, bytes]
 
@@ -96,7 +96,7 @@ class Verdict:
 def verify(deployment: Deployment, metrics: int) -> Verdict:
     """Compare everything; the workers must have stopped. ``metrics``: how many were written."""
     verdict = Verdict()
-    stored = {table: _latest(deployment, table) for table in TABLES}
+    stored = {table: latest(deployment, table) for table in TABLES}
     expected: dict[tuple[str, str], bytes] = {}
     replayed: dict[str, Table] = {table: {} for table in TABLES}
     inputs = {source: _by_partition(deployment, source) for source in ("goals", "metrics")}
@@ -178,7 +178,7 @@ def _by_partition(deployment: Deployment, logical: str) -> list[list[Read]]:
     return parts
 
 
-def _latest(deployment: Deployment, table: str) -> Table:
+def latest(deployment: Deployment, table: str) -> Table:
     """A changelog as compaction would leave it."""
     latest: Table = {}
     for message in deployment.kafka.consume_all(deployment.changelog(table)):

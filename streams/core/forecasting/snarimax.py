@@ -146,9 +146,13 @@ class _ModelState(msgspec.Struct, array_like=True):
     iterations: int
 
     @property
+    def mappings(self) -> tuple[dict[str, float], ...]:
+        """By lag."""
+        return self.means, self.variances, self.weights
+
+    @property
     def numbers(self) -> list[float]:
-        mappings = (self.means, self.variances, self.weights)
-        inner = [value for mapping in mappings for value in mapping.values()]
+        inner = [value for mapping in self.mappings for value in mapping.values()]
         return [*self.history, *self.differences, *self.errors, *inner, self.intercept]
 
 
@@ -327,6 +331,7 @@ class SnarimaxForecaster:
             p, d, q = self._orders
             lengths = (len(model.differences), len(model.history), len(model.errors))
             fits = not found.first and found.unit > 0 and lengths == (p, d, q)
+            fits = fits and all(len(mapping) == p + q for mapping in model.mappings)
         require(fits, self.name, "its parts have the wrong length")
         require_finite(numbers, self.name)
         return found

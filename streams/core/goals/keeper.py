@@ -22,7 +22,7 @@ from streams.core.series import SeriesStore
 from streams.core.suggestions.nudge import MetricReading, nudge
 from streams.core.suggestions.registry import create_strategy
 from streams.core.turn import Turn
-from streams.records import Action, Decision, Event, Goal
+from streams.records import Action, Decision, Direction, Event, Goal
 
 GOALS = "goals"
 SUGGESTIONS = "suggestions"
@@ -128,7 +128,8 @@ class Goalkeeper:
             self._store(turn, goal, publish=True)
         for goal in enforce_cap(turn.state, turn.now, self._config.goals):
             self._store(turn, goal, publish=True)
-        if any(turn.state.goals[goal.goal_id].status.is_open for goal in goals):
+        still_open = {goal.goal_id for goal in turn.state.open_goals()}
+        if any(goal.goal_id in still_open for goal in goals):
             self.suggest(turn, None)
 
     def _store(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
@@ -138,7 +139,7 @@ class Goalkeeper:
         turn.touched = True
         if before is None or before.status.is_open != goal.status.is_open:
             turn.changed_metrics.add(goal.target_metric)
-        if before is not None and before.target_metric != goal.target_metric:
+        elif _aim(before) != _aim(goal):
             turn.changed_metrics |= {before.target_metric, goal.target_metric}
         if publish:
             state.published_progress[goal.goal_id] = goal.progress
@@ -199,6 +200,10 @@ class Goalkeeper:
         level = self._config.forecasting.level
         forecasts = [self._series.bank.forecast(row, 1, level) for row in rows]
         return min((f.coverage for f in forecasts if f is not None), default=None)
+
+
+def _aim(goal: Goal) -> tuple[str, float, Direction]:
+    return goal.target_metric, goal.target_value, goal.direction
 
 
 def _known(value: float) -> float | None:

@@ -9,6 +9,7 @@ from streams.records import Action, Outcome, OutcomeStatus, Severity
 
 __all__ = [
     "HandlerResult",
+    "expired",
     "failure",
     "interpret",
     "interrupted",
@@ -90,6 +91,12 @@ def no_handler(action: Action, now: int) -> Outcome:
     return _unfinished(action, "NoHandler", message, now)
 
 
+def expired(action: Action, now: int) -> Outcome:
+    """The outcome of an action whose deadline passed before its handler could start."""
+    message = f"deadline {action.deadline} passed before it could start; ask again with a later one"
+    return _unfinished(action, "DeadlinePassed", message, now, OutcomeStatus.CANCELLED)
+
+
 def interrupted(action: Action, now: int) -> Outcome:
     """The outcome of an action that ran when its worker was lost; what it did is not known."""
     message = (
@@ -99,9 +106,15 @@ def interrupted(action: Action, now: int) -> Outcome:
     return _unfinished(action, "Interrupted", message, now)
 
 
-def _unfinished(action: Action, error_type: str, message: str, now: int) -> Outcome:
+def _unfinished(
+    action: Action,
+    error_type: str,
+    message: str,
+    now: int,
+    status: OutcomeStatus = OutcomeStatus.FAILURE,
+) -> Outcome:
     result = HandlerResult(
-        status=OutcomeStatus.FAILURE, error_type=error_type, error_message=plain_text(message)
+        status=status, error_type=error_type, error_message=plain_text(message)
     )
     return outcome_for(
         action,

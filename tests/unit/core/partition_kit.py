@@ -282,12 +282,15 @@ _STEPS = (0, 1, 1, 2, 5, 10, 30, 100, -1, -20)
 _VALUES = (1e6, -1e6, 1e99, 0.1)
 
 
-def records_of(drawn: Sequence[Draw], steps: Sequence[int] = _STEPS) -> list[tuple[str, Record]]:
-    """The input that numbers stand for, in overall order."""
+def records_of(
+    drawn: Sequence[Draw], steps: Sequence[int] = _STEPS, **fields: Any
+) -> list[tuple[str, Record]]:
+    """The input that numbers stand for, in overall order; ``fields`` are the same in all."""
     now, made = START, list[tuple[str, Record]]()
     for i, draw in enumerate(drawn):
         now += steps[draw.step]
-        made.append(_MAKE[KINDS[draw.kind]](draw, i, now))
+        source, record = _MAKE[KINDS[draw.kind]](draw, i, now)
+        made.append((source, msgspec.structs.replace(record, **fields)))
     return made
 
 

@@ -25,7 +25,7 @@ from tests.unit.core.partition_kit import (
 
 MOST = 60
 
-EVERY = {position: 0 for position in range(1, MOST)}
+EVERY = dict.fromkeys(range(1, MOST), 0)
 """Each record is a batch of its own."""
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from streams.errors import ConfigError, InvalidRecord, Unavailable, UnknownName
 from streams.records import Feedback, Goal
@@ -22,7 +29,7 @@ Answer = tuple[int, Any]
 class Stub:
     """A registry that answers as told and notes what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
         self.authorization: list[str | None] = []
@@ -52,7 +59,10 @@ class Stub:
                 """Nothing: a test shows what it needs."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/api"
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_port}/api"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 
@@ -254,7 +264,7 @@ def test_registering_requires_backward_compatibility_and_never_weakens_it(
 @pytest.mark.parametrize(
     ("message", "field"),
     [
-        ("reader type: STRING not compatible with writer type: DOUBLE at /fields/10/type", "target_value"),
+        ("reader type: STRING not compatible at /fields/10/type", "target_value"),
         ("{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', location:'/fields/5'}", "goal_id"),
         ("no idea", ""),
         ("at /fields/999", ""),
@@ -320,6 +330,19 @@ def test_credentials_in_the_address_are_refused_and_not_shown() -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_an_unknown_id_holds_no_batch_in_memory(stub: Stub, registry: ConfluentRegistry) -> None:
+    stub.answers[SEVEN] = (404, NO_SCHEMA)
+    with pytest.raises(UnknownName) as first:
+        registry.fetch(7)
+    errors: list[UnknownName] = [first.value]
+    for _ in range(2):
+        with pytest.raises(UnknownName) as caught:
+            registry.schema_of(7)
+        errors.append(caught.value)
+    assert len({id(error) for error in errors}) == 3
+    assert len({str(error) for error in errors}) == 1
+
+
 def test_random_ids_do_not_fill_the_memory(
     stub: Stub, registry: ConfluentRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,3 +352,55 @@ def test_random_ids_do_not_fill_the_memory(
         with pytest.raises(UnknownName):
             registry.fetch(schema_id)
     assert registry.pending(range(1, 6)) == {1, 2}
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stub")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    files = folder / "stub.pem", folder / "stub.key"
+    for file, data in zip(files, (signed.public_bytes(pem), secret), strict=True):
+        file.write_bytes(data)
+    return files
+
+
+def test_a_registry_behind_tls_must_show_a_certificate_of_the_named_authority(
+    tmp_path: Path,
+) -> None:
+    cert, key = certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    stub = Stub(context)
+    stub.answers[SEVEN] = (200, GOAL)
+    trusting = ConfluentRegistry(stub.url, cafile=str(cert))
+    wary = ConfluentRegistry(stub.url)
+    try:
+        assert trusting.fetch(7) == schema_json(Goal)
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            wary.fetch(7)
+    finally:
+        trusting.close()
+        wary.close()
+        stub.stop()
+
+
+def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.pem")
+    for files in ({"cafile": missing}, {"certfile": missing}, {"keyfile": missing}):
+        with pytest.raises(ConfigError, match=r"missing\.pem"):
+            ConfluentRegistry("https://127.0.0.1:1", **files)
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"broken\.pem"):
+        ConfluentRegistry("https://127.0.0.1:1", cafile=str(broken))

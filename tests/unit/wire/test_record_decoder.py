@@ -292,6 +292,15 @@ def test_a_metric_name_is_checked_like_an_entity() -> None:
         assert (rejected.reason, "'name'" in rejected.detail) == (Reason.INVALID_ENTITY, True)
 
 
+def test_a_lack_of_memory_is_not_the_fault_of_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("streams.wire.body.fastavro.schemaless_reader", exhausted)
+    with pytest.raises(MemoryError):
+        decode_one(GOOD)
+
+
 def test_the_size_limit_can_be_set() -> None:
     sent = message(Action(entity_id="svc-1", timestamp=NOW, action_id="a", action_type="t"))
     size = len(sent.value or b"")

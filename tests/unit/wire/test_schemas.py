@@ -6,6 +6,7 @@ import json
 from streams.records import Goal, Metric
 from streams.wire.schemas import (
     foreign_time_unit,
+    published_text,
     record_fields,
     schema_json,
     schema_text,
@@ -33,6 +34,13 @@ def test_attributes_are_taken_off_at_every_depth_but_not_out_of_defaults() -> No
 
 def test_the_text_is_what_was_written() -> None:
     assert json.loads(schema_text(Goal)) == schema_json(Goal)
+    assert published_text(copy.deepcopy(schema_json(Goal))) == schema_text(Goal)
+
+
+def test_a_schema_of_somebody_else_is_published_as_it_is() -> None:
+    changed = schema_json(Goal) | {"doc": "another"}
+    assert json.loads(published_text(changed)) == changed
+    assert published_text("long") == '"long"'
 
 
 def test_another_unit_of_time_is_noticed() -> None:

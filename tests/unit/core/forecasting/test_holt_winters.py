@@ -75,6 +75,20 @@ def test_with_season_it_is_rivers_model_from_other_first_components() -> None:
     assert forecaster.forecast(0, 9).tolist() == river.forecast(9)
 
 
+@pytest.mark.parametrize("season", [0, 4])
+def test_the_model_of_a_row_goes_on_like_the_row(season: int) -> None:
+    forecaster = make(season)
+    values = (20 + noise(60)).tolist()
+    assert forecaster.model(0) is None
+    learn(forecaster, values[:40])
+    river = forecaster.model(0)
+    assert isinstance(river, HoltWinters)
+    for value in values[40:]:
+        assert learn(forecaster, [value])[0] == river.forecast(1)[0]
+        river.learn_one(value)
+    assert forecaster.forecast(0, 9).tolist() == river.forecast(9)
+
+
 def test_it_is_ready_after_one_season() -> None:
     forecaster = make(24)
     learn(forecaster, np.arange(23.0))
@@ -138,9 +152,9 @@ def test_state_of_another_season_is_refused(learned: int) -> None:
 def test_state_with_a_number_that_is_not_finite_is_refused() -> None:
     forecaster = make()
     learn(forecaster, noise(10))
-    model = forecaster._models[0]
-    assert model is not None
-    model.level[-1] = math.inf
+    held = forecaster._rows[0]
+    assert held is not None
+    held.level = math.inf
     with pytest.raises(StateError, match="not finite"):
         forecaster.load(1, forecaster.dump(0))
 

@@ -74,9 +74,12 @@ public final class Lane {
       streams.setGlobalStateRestoreListener(restore);
       streams.setStateListener(restore);
       streams.start();
-      long records = restore.done.get();
-      long upTime = ManagementFactory.getRuntimeMXBean().getUptime();
-      return String.format("\"records\": %d, \"seconds\": %.3f", records, upTime / 1e3);
+      Restore.Result restored = restore.done.get();
+      return String.format(
+          "\"records\": %d, \"recovery_seconds\": %.3f, \"seconds\": %.3f",
+          restored.records(),
+          restored.seconds(),
+          ManagementFactory.getRuntimeMXBean().getUptime() / 1e3);
     }
   }
 

@@ -6,14 +6,20 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.processor.StateRestoreListener;
 
-/** Counts restored changelog records; complete when the application runs again. */
+/** Counts and times restored changelog records; complete when the application runs again. */
 final class Restore implements StateRestoreListener, KafkaStreams.StateListener {
-  final CompletableFuture<Long> done = new CompletableFuture<>();
+  /** What was restored, from the first partition's start until the application runs. */
+  record Result(long records, double seconds) {}
+
+  final CompletableFuture<Result> done = new CompletableFuture<>();
 
   private final AtomicLong records = new AtomicLong();
+  private final AtomicLong started = new AtomicLong();
 
   @Override
-  public void onRestoreStart(TopicPartition partition, String store, long start, long end) {}
+  public void onRestoreStart(TopicPartition partition, String store, long start, long end) {
+    started.compareAndSet(0, System.nanoTime());
+  }
 
   @Override
   public void onBatchRestored(TopicPartition partition, String store, long end, long count) {}
@@ -25,8 +31,8 @@ final class Restore implements StateRestoreListener, KafkaStreams.StateListener 
 
   @Override
   public void onChange(KafkaStreams.State state, KafkaStreams.State before) {
-    if (state == KafkaStreams.State.RUNNING) {
-      done.complete(records.get());
+    if (state == KafkaStreams.State.RUNNING && started.get() != 0) {
+      done.complete(new Result(records.get(), (System.nanoTime() - started.get()) / 1e9));
     }
   }
 }

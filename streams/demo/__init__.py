@@ -1,0 +1,1 @@
+"""``goalstream demo``: real series replayed against a worker, with an operator that acts."""

@@ -1,0 +1,93 @@
+"""Sends the recorded readings when their time has come, and everything else along the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from streams.core.ids import stable_id
+from streams.demo.clock import ReplayClock
+from streams.demo.operator import Operator
+from streams.demo.plant import Plant
+from streams.demo.scenario import RESOURCES, user_goal
+from streams.demo.sender import Sender
+from streams.demo.series import Reading
+from streams.records import Event, Metric
+
+TICK_SECONDS = 0.05
+USER_GOAL_AT = 0.2
+"""Share of the replay after which the user asks for something."""
+
+
+class Replay:
+    """One run through all readings."""
+
+    def __init__(
+        self,
+        readings: Sequence[Reading],
+        clock: ReplayClock,
+        sender: Sender,
+        plant: Plant,
+        operator: Operator,
+    ) -> None:
+        self._readings = readings
+        self._clock = clock
+        self._sender = sender
+        self._plant = plant
+        self._operator = operator
+        self._next = 0
+
+    async def run(self, each_tick: Callable[[], None]) -> None:
+        """Start the clock and return when the last reading is sent."""
+        clock = self._clock
+        bad = self._sender.bad_messages(clock.start)
+        bad_at = [(number + 1) / (len(bad) + 1) for number in range(len(bad))]
+        asked = False
+        await self._begin()
+        clock.run()
+        while self._next < len(self._readings):
+            await asyncio.sleep(TICK_SECONDS)
+            progress, now = clock.progress, clock.now_ms()
+            await self._send_readings(now)
+            while bad_at and bad_at[0] <= progress:
+                bad_at.pop(0)
+                await self._sender.send_bad(bad.pop(0))
+            if not asked and progress >= USER_GOAL_AT:
+                asked = True
+                await self._sender.send("goals", user_goal(now))
+            for action in self._operator.decide(now):
+                await self._sender.send("actions", action)
+            await self.report(now)
+            each_tick()
+
+    async def report(self, now: int) -> None:
+        """Send what the resources have to say."""
+        for event in self._plant.take_events(now):
+            await self._sender.send("events", event)
+
+    async def _begin(self) -> None:
+        for resource in RESOURCES:
+            event = Event(
+                entity_id=resource.entity_id,
+                entity_type=resource.entity_type,
+                timestamp=self._clock.start,
+                event_id=stable_id("demo", "begin", resource.entity_id),
+                event_type="replay_started",
+                source=resource.file,
+            )
+            await self._sender.send("events", event)
+
+    async def _send_readings(self, now: int) -> None:
+        while self._next < len(self._readings) and self._readings[self._next].timestamp <= now:
+            timestamp, resource, recorded = self._readings[self._next]
+            self._next += 1
+            metric = Metric(
+                entity_id=resource.entity_id,
+                entity_type=resource.entity_type,
+                timestamp=timestamp,
+                name=resource.metric,
+                value=self._plant.measure(resource, recorded),
+                unit=resource.unit,
+                source=resource.file,
+            )
+            await self._sender.send("metrics", metric)

@@ -1,0 +1,93 @@
+"""Workers that come, go and stand still while others take over."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.faults.harness import PARTITIONS, Deployment, until
+from tests.faults.ledger import begin
+from tests.faults.verifier import verify
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def owned(deployment: Deployment, *names: str) -> int:
+    """Partitions that these workers say they own and have recovered."""
+    deployment.require_running()
+    return sum(
+        len(worker.get("/partitions").json()["owned"])
+        for worker in map(deployment.workers.__getitem__, names)
+        if worker.is_ready()
+    )
+
+
+def wait_owned(deployment: Deployment, *names: str) -> None:
+    """Wait until these workers share all partitions, each of them with some."""
+    until(
+        lambda: (
+            owned(deployment, *names) == PARTITIONS
+            and all(deployment.workers[name].is_ready() for name in names)
+        ),
+        f"all partitions owned by {names}",
+    )
+
+
+@pytest.mark.spec("S0-024")
+def test_six_joins_and_leaves_under_load_lose_nothing(deployment: Deployment) -> None:
+    a, b, c = (deployment.worker(name) for name in "abc")
+    a.start()
+    ledger = begin(deployment)
+    ledger.send(10_000)
+    with ledger.flowing(1_500):
+        wait_owned(deployment, "a")
+        b.start()
+        wait_owned(deployment, "a", "b")
+        c.start()
+        wait_owned(deployment, "a", "b", "c")
+        b.stop()
+        wait_owned(deployment, "a", "c")
+        b.start()
+        wait_owned(deployment, "a", "b", "c")
+        a.stop()
+        wait_owned(deployment, "b", "c")
+        c.stop()
+        wait_owned(deployment, "b")
+    deployment.wait_committed()
+    b.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
+def test_a_worker_that_stood_still_does_not_undo_its_successor(deployment: Deployment) -> None:
+    """It wakes up with state that the group has long given to another, and may not store it."""
+    a, b = deployment.worker("a"), deployment.worker("b")
+    a.start()
+    ledger = begin(deployment)
+    b.start()
+    wait_owned(deployment, "a", "b")
+    ledger.send(30_000)
+    until(lambda: a.figure("goalstream_records_total", topic="metrics") > 2_000, "a is busy")
+    a.pause()
+    wait_owned(deployment, "b")
+    ledger.send(5_000)
+    deployment.wait_committed()
+    a.resume()
+    wait_owned(deployment, "a", "b")
+    ledger.send(5_000)
+    deployment.wait_committed()
+    a.stop()
+    b.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
+def test_a_second_worker_on_a_state_directory_names_the_first(deployment: Deployment) -> None:
+    first = deployment.worker("first").start().wait_ready()
+    state = {"worker": {"state_dir": str(first.home / "state")}}
+    second = deployment.worker("second", state).start()
+    assert second.wait_ended() == 1
+    holder = json.dumps({"id": deployment.name, "pid": first.pid})[:-1]
+    assert "in use by another worker" in " ".join(second.text().split())
+    assert holder in second.text()
+    assert first.is_ready()
+    first.stop()

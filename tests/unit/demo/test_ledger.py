@@ -1,0 +1,191 @@
+"""What the outside reader counts, and what is made of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from streams.core.batch import MetricBatch, series_key
+from streams.demo.intervals import Held, IntervalCheck
+from streams.demo.ledger import Ledger
+from streams.demo.summary import Cost, faults, figures, sentences
+from streams.records import (
+    Action,
+    DeadLetter,
+    Event,
+    Forecast,
+    Goal,
+    GoalOrigin,
+    GoalStatus,
+    Outcome,
+    OutcomeStatus,
+    Record,
+    Severity,
+    Suggestion,
+)
+
+STEP = 300_000
+START = 1_000_000_000
+
+GOAL = Goal(
+    entity_id="e",
+    timestamp=START,
+    goal_id="g",
+    target_metric="m",
+    target_value=1.0,
+    origin=GoalOrigin.AUTONOMOUS,
+    cause_numbers={"current": 1.0, "limit": 2.0},
+    revision=1,
+)
+ACTION = Action(entity_id="e", timestamp=START, action_id="a", action_type="t")
+OUTCOME = Outcome(
+    entity_id="e",
+    timestamp=START,
+    event_id="o",
+    run_id="r",
+    agent_name="n",
+    agent_type="worker",
+    action_type="t",
+    start_time=START,
+    end_time=START,
+    duration_ms=0.0,
+    latency_ms=0.0,
+    status=OutcomeStatus.SUCCESS,
+    severity=Severity.INFO,
+    action_id="a",
+)
+FORECAST = Forecast(
+    entity_id="e",
+    timestamp=START,
+    forecast_id="f",
+    metric="m",
+    method="x",
+    step_seconds=STEP / 1000,
+    predictions=(1.0, 2.0),
+    lower=(0.0, 1.0),
+    upper=(2.0, 3.0),
+    level=0.9,
+    points=10,
+)
+DEAD = DeadLetter(
+    entity_id="e",
+    timestamp=START,
+    dead_letter_id="d",
+    reason="empty",
+    detail="",
+    topic="t",
+    partition=0,
+    offset=0,
+)
+SUGGESTION = Suggestion(entity_id="e", timestamp=START, suggestion_id="s")
+EVENT = Event(entity_id="e", timestamp=START, event_id="v", event_type="t")
+SENT = Counter(metrics=3, events=1, actions=1)
+
+
+def metrics(*values: float, start: int = START) -> MetricBatch:
+    n = len(values)
+    return MetricBatch(
+        np.arange(n),
+        start + STEP * np.arange(n),
+        np.array(values),
+        [series_key("e", "m")] * n,
+        ["service"] * n,
+        [""] * n,
+    )
+
+
+def complete() -> Ledger:
+    ledger = Ledger()
+    ledger.take_metrics(metrics(1.0, 1.5, 4.0))
+    records: list[tuple[str, Record]] = [
+        ("events", EVENT),
+        ("actions", ACTION),
+        ("goals", replace(GOAL, revision=0)),
+        ("goals", GOAL),
+        ("goals", replace(GOAL, revision=2, status=GoalStatus.ACHIEVED)),
+        ("forecasts", FORECAST),
+        ("suggestions", SUGGESTION),
+        ("outcomes", OUTCOME),
+        ("dead-letter", DEAD),
+    ]
+    ledger.take(records)
+    return ledger
+
+
+def test_the_figures_are_what_was_on_the_topics() -> None:
+    assert figures(complete(), Cost(seconds=2.0, cpu_seconds=0.5)) == {
+        "metrics_in": 3,
+        "events_in": 1,
+        "actions_in": 1,
+        "forecasts_out": 1,
+        "goals_out": 2,
+        "suggestions_out": 1,
+        "outcomes_out": 1,
+        "dead_letters": 1,
+        "seconds": 2.0,
+        "events_per_cpu_second": 10.0,
+    }
+
+
+def test_a_complete_run_has_no_fault() -> None:
+    assert faults(complete(), SENT, bad=1) == []
+
+
+def test_a_missing_dead_letter_is_a_fault() -> None:
+    assert faults(complete(), SENT, bad=2) == ["2 bad records sent, 1 dead letters"]
+
+
+def test_a_lost_metric_is_a_fault() -> None:
+    assert faults(complete(), SENT | Counter(metrics=4), bad=1) == [
+        "metrics: 4 sent, 3 on the topic"
+    ]
+
+
+@pytest.mark.parametrize("extra", [replace(ACTION, action_id="b"), OUTCOME])
+def test_an_action_without_exactly_one_outcome_is_a_fault(extra: Action | Outcome) -> None:
+    ledger = complete()
+    topic = "actions" if isinstance(extra, Action) else "outcomes"
+    ledger.take([(topic, extra)])
+    (fault,) = faults(ledger, SENT | Counter({topic: ledger.counts[topic]}), bad=1)
+    assert fault.endswith("outcomes")
+
+
+def test_silence_is_a_fault() -> None:
+    found = faults(Ledger(), Counter(), bad=0)
+    assert {"no goals", "no forecasts", "no suggestions", "no outcomes"} <= set(found)
+
+
+def test_an_older_revision_does_not_replace_a_newer_one() -> None:
+    ledger = complete()
+    ledger.take([("goals", GOAL)])
+    assert ledger.goals["g"].status is GoalStatus.ACHIEVED
+    assert ledger.open_goals("e") == []
+
+
+def test_the_sentences_say_what_was_learned() -> None:
+    lines = sentences(complete(), Cost(2.0, 0.5), bad=1, level=0.9)
+    assert lines["goals"].startswith("1: 1 set ahead of a predicted breach, 0 at the breach")
+    assert "1 achieved by measurement, 0 failed, 0 still open" in lines["goals"]
+    assert lines["outcomes"] == "1 of 1 actions: 1 success"
+    assert lines["dead letters"] == "1 of 1 bad records: empty"
+    assert "90% promised; 100.0% of 1 held one step ahead" in lines["intervals"]
+
+
+def test_values_are_compared_with_the_intervals_of_their_time() -> None:
+    check = IntervalCheck()
+    check.forecast(FORECAST)
+    check.measured(metrics(9.0, 2.0, 3.5))
+    assert check.next_step() == Held(inside=1, compared=1)
+    assert check.last_step() == Held(inside=0, compared=1)
+
+
+def test_nothing_is_compared_where_nothing_was_measured() -> None:
+    check = IntervalCheck()
+    check.forecast(FORECAST)
+    assert check.next_step() == Held(0, 0)
+    check.measured(metrics(1.0))
+    assert check.next_step() == Held(0, 0)
+    assert check.next_step().share == 0.0

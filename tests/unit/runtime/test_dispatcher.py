@@ -1,0 +1,331 @@
+"""Every dispatched action ends in exactly one outcome, except when the worker itself stops."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from streams.core.emission import Dispatch, Position
+from streams.core.outcomes.build import outcome_id
+from streams.records import Action, Outcome, OutcomeStatus, Severity
+from streams.runtime.dispatcher import Dispatcher
+from streams.runtime.handlers import Handler, HandlerRegistry
+from tests.unit.core.partition_kit import action
+
+NOW = 1_700_000_000_000
+PARTITION = 2
+
+
+class FakeActions:
+    """The engine as the dispatcher sees it."""
+
+    def __init__(self) -> None:
+        self.published: list[Outcome] = []
+        self.settled: set[str] = set()
+        self.read = asyncio.Event()
+        self.lost = False
+        self.refusal: Exception | None = None
+
+    async def outcomes_read(self, partition: int) -> bool:
+        assert partition == PARTITION
+        await self.read.wait()
+        return not self.lost
+
+    def is_pending(self, partition: int, action: Action) -> bool:
+        return action.action_id not in self.settled
+
+    async def publish(self, partition: int, outcome: Outcome) -> None:
+        assert partition == PARTITION
+        if self.refusal is not None:
+            raise self.refusal
+        self.published.append(outcome)
+
+
+class Rig:
+    """A dispatcher with one handler for actions of type ``scale``."""
+
+    def __init__(self) -> None:
+        self.actions = FakeActions()
+        self.errors: list[BaseException] = []
+        self.made: list[Dispatcher] = []
+
+    def dispatcher(
+        self,
+        run: Callable[..., object] | None,
+        *,
+        seconds: float = 30.0,
+        concurrency: int = 4,
+        **handler: Any,
+    ) -> Dispatcher:
+        handlers = [] if run is None else [Handler("scale", run, **handler)]
+        dispatcher = Dispatcher(
+            HandlerRegistry(handlers),
+            self.actions,
+            concurrency=concurrency,
+            timeout_seconds=seconds,
+            agent_name="worker-1",
+            now_ms=lambda: NOW,
+            on_error=self.errors.append,
+        )
+        self.made.append(dispatcher)
+        return dispatcher
+
+    async def outcome(self, run: Callable[..., object] | None, **options: Any) -> Outcome:
+        """The only outcome of one action that is handled by ``run``."""
+        dispatcher = self.dispatcher(run, **options)
+        dispatcher.start([dispatch()])
+        assert await dispatcher.settle(10) == 0
+        (published,) = self.actions.published
+        return published
+
+
+@pytest_asyncio.fixture
+async def rig() -> AsyncIterator[Rig]:
+    made = Rig()
+    yield made
+    for dispatcher in made.made:
+        await dispatcher.stop()
+    assert made.errors == []
+
+
+def dispatch(action_id: str = "a-1", *, resumed: bool = False, **fields: Any) -> Dispatch:
+    return Dispatch(action(action_id, **fields), Position("actions", PARTITION, 7), resumed)
+
+
+async def forever(params: dict[str, str], goal_id: str) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.spec("S2-062")
+async def test_one_outcome_for_every_ending(rig: Rig) -> None:
+    def run(params: dict[str, str], goal_id: str) -> object:
+        ending = params["ending"]
+        if ending == "error":
+            raise ValueError(ending)
+        if ending == "timeout":
+            raise TimeoutError(ending)
+        if ending == "cancel":
+            raise asyncio.CancelledError
+        return None
+
+    dispatcher = rig.dispatcher(run)
+    endings = ("success", "error", "timeout", "cancel")
+    started = [dispatch(ending, params={"ending": ending}) for ending in endings]
+    dispatcher.start([*started, *started])
+    assert await dispatcher.settle(10) == 0
+    found = {outcome.action_id: outcome.status for outcome in rig.actions.published}
+    assert len(rig.actions.published) == len(endings)
+    assert found == {
+        "success": OutcomeStatus.SUCCESS,
+        "error": OutcomeStatus.FAILURE,
+        "timeout": OutcomeStatus.TIMEOUT,
+        "cancel": OutcomeStatus.CANCELLED,
+    }
+
+
+async def test_handler_gets_parameters_and_goal(rig: Rig) -> None:
+    calls: list[tuple[dict[str, str], str]] = []
+
+    def run(params: dict[str, str], goal_id: str) -> dict[str, object]:
+        calls.append((params, goal_id))
+        assert threading.current_thread() is not threading.main_thread()
+        return {"output": {"done": 1}, "impact": {"queue": -2.0}}
+
+    dispatcher = rig.dispatcher(run)
+    dispatcher.start([dispatch(params={"n": "2"}, goal_id="g-1", correlation_id="chain")])
+    await dispatcher.settle(10)
+    (outcome,) = rig.actions.published
+    assert calls == [({"n": "2"}, "g-1")]
+    assert outcome.event_id == outcome_id("a-1")
+    assert (outcome.status, outcome.severity) == (OutcomeStatus.SUCCESS, Severity.INFO)
+    assert (outcome.output, outcome.impact_claimed) == ('{"done":1}', {"queue": -2.0})
+    assert (outcome.correlation_id, outcome.agent_name) == ("chain", "worker-1")
+    assert outcome.start_time == NOW
+    assert outcome.end_time - outcome.start_time == pytest.approx(outcome.duration_ms, abs=1)
+
+
+@pytest.mark.spec("S2-014")
+async def test_exception_is_a_failure_with_its_type(rig: Rig) -> None:
+    async def run(params: dict[str, str], goal_id: str) -> None:
+        raise KeyError("no such pool")
+
+    outcome = await rig.outcome(run)
+    assert (outcome.status, outcome.severity) == (OutcomeStatus.FAILURE, Severity.ERROR)
+    assert outcome.error_type == "KeyError"
+    assert outcome.stack_trace is not None
+    assert "no such pool" in outcome.stack_trace
+
+
+@pytest.mark.spec("S2-016")
+async def test_coroutine_is_cut_off_at_its_limit(rig: Rig) -> None:
+    outcome = await rig.outcome(forever, seconds=30.0, timeout_seconds=0.05)
+    assert (outcome.status, outcome.severity) == (OutcomeStatus.TIMEOUT, Severity.WARNING)
+    assert outcome.error_message == "the handler did not end within 0.05 s"
+    assert 40 < outcome.duration_ms < 5_000
+
+
+async def test_blocking_function_is_given_up_at_the_limit(rig: Rig) -> None:
+    release = threading.Event()
+
+    def run(params: dict[str, str], goal_id: str) -> None:
+        release.wait(30)
+
+    outcome = await rig.outcome(run, seconds=0.05)
+    release.set()
+    assert outcome.status is OutcomeStatus.TIMEOUT
+
+
+async def test_timeout_of_something_inside_the_handler_keeps_its_words(rig: Rig) -> None:
+    async def run(params: dict[str, str], goal_id: str) -> None:
+        raise TimeoutError("the load balancer does not answer")
+
+    outcome = await rig.outcome(run)
+    assert outcome.status is OutcomeStatus.TIMEOUT
+    assert outcome.error_message == "the load balancer does not answer"
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (asyncio.CancelledError, OutcomeStatus.CANCELLED),
+        (SystemExit, OutcomeStatus.FAILURE),
+        (RecursionError, OutcomeStatus.FAILURE),
+    ],
+)
+async def test_handler_may_raise_anything(
+    rig: Rig, error: type[BaseException], status: OutcomeStatus, *, in_thread: bool
+) -> None:
+    def blocking(params: dict[str, str], goal_id: str) -> None:
+        raise error
+
+    async def coroutine(params: dict[str, str], goal_id: str) -> None:
+        raise error
+
+    outcome = await rig.outcome(blocking if in_thread else coroutine)
+    assert (outcome.status, outcome.error_type) == (status, error.__name__)
+
+
+class HiddenCoroutine:
+    async def __call__(self, params: dict[str, str], goal_id: str) -> dict[str, object]:
+        return {"status": "partial", "output": "half"}
+
+
+async def test_coroutine_functions_in_disguise_are_awaited(rig: Rig) -> None:
+    outcome = await rig.outcome(HiddenCoroutine())
+    assert (outcome.status, outcome.output) == (OutcomeStatus.PARTIAL, '"half"')
+
+
+@pytest.mark.parametrize(
+    ("returned", "status", "output"),
+    [
+        (None, OutcomeStatus.SUCCESS, None),
+        (7, OutcomeStatus.SUCCESS, "7"),
+        ({1: 2}, OutcomeStatus.SUCCESS, '{"1":2}'),
+        ({"status": "pending"}, OutcomeStatus.FAILURE, None),
+        ({"status": "weird"}, OutcomeStatus.FAILURE, None),
+        ({"success": "yes"}, OutcomeStatus.FAILURE, None),
+        (float("nan"), OutcomeStatus.SUCCESS, "null"),
+    ],
+)
+async def test_odd_return_values(
+    rig: Rig, returned: object, status: OutcomeStatus, output: str | None
+) -> None:
+    outcome = await rig.outcome(lambda params, goal_id: returned)
+    assert (outcome.status, outcome.output) == (status, output)
+
+
+async def test_no_handler_is_a_failure(rig: Rig) -> None:
+    outcome = await rig.outcome(None)
+    assert (outcome.status, outcome.error_type) == (OutcomeStatus.FAILURE, "NoHandler")
+    assert "'scale'" in (outcome.error_message or "")
+
+
+async def test_action_past_its_deadline_does_not_start(rig: Rig) -> None:
+    dispatcher = rig.dispatcher(forever)
+    dispatcher.start([dispatch(deadline=NOW - 1)])
+    assert await dispatcher.settle(10) == 0
+    (outcome,) = rig.actions.published
+    assert (outcome.status, outcome.error_type) == (OutcomeStatus.CANCELLED, "DeadlinePassed")
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_resumed_action(rig: Rig, *, idempotent: bool) -> None:
+    runs: list[str] = []
+
+    def run(params: dict[str, str], goal_id: str) -> None:
+        runs.append(goal_id)
+
+    dispatcher = rig.dispatcher(run, idempotent=idempotent)
+    dispatcher.start([dispatch(resumed=True, goal_id="g-1")])
+    assert await dispatcher.settle(0.01) == 1
+    assert runs == rig.actions.published == []
+    rig.actions.read.set()
+    assert await dispatcher.settle(10) == 0
+    (outcome,) = rig.actions.published
+    assert outcome.error_type == (None if idempotent else "Interrupted")
+    assert runs == (["g-1"] if idempotent else [])
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_resumed_action_that_is_settled_meanwhile_or_lost(rig: Rig, *, lost: bool) -> None:
+    dispatcher = rig.dispatcher(functools.partial(sys.exit, 1), idempotent=True)
+    dispatcher.start([dispatch(resumed=True)])
+    assert await dispatcher.settle(0.01) == 1
+    rig.actions.lost = lost
+    rig.actions.settled |= set() if lost else {"a-1"}
+    rig.actions.read.set()
+    assert await dispatcher.settle(10) == 0
+    assert rig.actions.published == []
+
+
+async def test_no_more_handlers_at_once_than_allowed(rig: Rig) -> None:
+    gate, running, most = asyncio.Event(), 0, 0
+
+    async def run(params: dict[str, str], goal_id: str) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await gate.wait()
+        running -= 1
+
+    dispatcher = rig.dispatcher(run, concurrency=3)
+    dispatcher.start(dispatch(f"a-{n}") for n in range(10))
+    assert await dispatcher.settle(0.05) == 10
+    assert running == 3
+    gate.set()
+    assert await dispatcher.settle(10) == 0
+    assert (most, len(rig.actions.published)) == (3, 10)
+
+
+async def test_stop_leaves_the_outcome_open(rig: Rig) -> None:
+    async def stubborn(params: dict[str, str], goal_id: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RuntimeError("cannot let go") from None
+
+    for run in (forever, stubborn):
+        dispatcher = rig.dispatcher(run)
+        dispatcher.start([dispatch()])
+        assert await dispatcher.settle(0.01) == 1
+        await dispatcher.stop()
+        assert await dispatcher.settle(0) == 0
+    assert rig.actions.published == []
+
+
+async def test_outcome_that_cannot_be_published_is_reported() -> None:
+    rig = Rig()
+    rig.actions.refusal = OSError("broker away")
+    dispatcher = rig.dispatcher(lambda params, goal_id: None)
+    dispatcher.start([dispatch()])
+    await dispatcher.settle(10)
+    await asyncio.sleep(0)
+    assert rig.errors == [rig.actions.refusal]
