@@ -12,9 +12,9 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from streams.cli.state import opened_registry, topology_of
 from streams.errors import GoalstreamError
 from streams.runtime.admin import Cluster, schema_changes
+from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.lock import FILE as LOCK_FILE
 from streams.runtime.topic_changes import Change, ChangeKind, topic_changes
 from streams.settings import EMBEDDED, Settings, read_secret

@@ -16,10 +16,11 @@ import typer
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.cli.publisher import refused_settings
-from streams.cli.state import CliState, opened_registry, topology_of
+from streams.cli.state import CliState
 from streams.errors import GoalstreamError, InvalidRecord, UnknownName, nearest
 from streams.records import Record
 from streams.runtime.admin import ANSWER_SECONDS, Troubles, quiet_logger
+from streams.runtime.connect import opened_registry, topology_of
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import Registry
 

@@ -17,9 +17,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streams.cli.publisher import Publisher
 from streams.cli.rows import Format, Row, RowReader, at_line, format_of
-from streams.cli.state import CliState, complain, opened_registry, topology_of
+from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, InvalidRecord
 from streams.records import Record
+from streams.runtime.connect import opened_registry, topology_of
 from streams.wire.topology import RECORD_OF
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +12,7 @@ import typer
 from rich.console import Console
 
 from streams.errors import GoalstreamError
-from streams.settings import EMBEDDED, Settings, load_settings, read_secret
-from streams.wire.confluent import ConfluentRegistry
-from streams.wire.registry import EmbeddedRegistry, Registry
-from streams.wire.topology import Topology
+from streams.settings import Settings, load_settings
 
 
 def _now_ms() -> int:
@@ -40,42 +36,6 @@ class CliState:
     def settings(self) -> Settings:
         """The settings that are in force. Raises ConfigError."""
         return load_settings(self.file, self.overrides)
-
-
-def topology_of(settings: Settings) -> Topology:
-    """The declared topics under these settings. Raises ConfigError."""
-    topics = settings.topics
-    return Topology.load(
-        Path(topics.file) if topics.file else None,
-        topics.prefix,
-        app_id=settings.worker.app_id,
-        partitions=topics.partitions,
-        replication=topics.replication,
-    )
-
-
-@contextmanager
-def opened_registry(settings: Settings) -> Iterator[Registry]:
-    """The registry that is set, closed afterwards; nothing is asked of it yet.
-
-    Raises ConfigError.
-    """
-    registry = settings.registry
-    if registry.url == EMBEDDED:
-        yield EmbeddedRegistry()
-        return
-    password = (
-        read_secret(registry.password_file, "registry.password_file") if registry.username else ""
-    )
-    with closing(
-        ConfluentRegistry(
-            registry.url,
-            timeout_seconds=registry.timeout_seconds,
-            username=registry.username,
-            password=password,
-        )
-    ) as confluent:
-        yield confluent
 
 
 def complain(error: GoalstreamError) -> None:

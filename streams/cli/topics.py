@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from streams.cli.state import opened_registry, stdout, topology_of
+from streams.cli.state import stdout
 from streams.errors import ConfigError
 from streams.runtime.acls import rules
 from streams.runtime.admin import Cluster, apply, plan
+from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.topic_changes import Change, ChangeKind, in_step
 from streams.wire.topology import Role
 

@@ -24,7 +24,7 @@ from streams.demo.sender import Sender
 from streams.demo.series import timeline
 from streams.demo.summary import Cost, faults, figures, panel, sentences
 from streams.errors import Stalled
-from streams.runtime.connect import open_registry, topology_of
+from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.embedded import broker_for
 from streams.runtime.worker import Worker
 from streams.settings import Settings
@@ -153,8 +153,9 @@ class _Stage:
         """All parts started; stopped in reverse order."""
         settings = self.settings
         bootstrap = settings.kafka.bootstrap
-        topology, registry = topology_of(settings), open_registry(settings)
+        topology = topology_of(settings)
         async with AsyncExitStack() as stack:
+            registry = stack.enter_context(opened_registry(settings))
             await self.worker.start()
             stack.push_async_callback(self.worker.stop)
             self.views = await stack.enter_async_context(serve_views(self.worker))

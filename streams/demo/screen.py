@@ -38,12 +38,13 @@ COLUMNS = {
     "limit": 5,
     "in 1 h": 12,
     "in 6 h": 12,
-    "goal": 18,
+    "goal": 19,
     "suggested": 9,
     "units": 11,
     "actions": 7,
 }
 """Least width of each column."""
+_GAP = 3
 _SPARE = ("actions", "metric", "suggested", "units")
 """Left out on a narrow terminal, in this order."""
 
@@ -52,7 +53,7 @@ def columns_for(width: int) -> list[str]:
     """The columns that a terminal of this width has room for."""
     shown = list(COLUMNS)
     for title in _SPARE:
-        if sum(COLUMNS[each] + 2 for each in shown) + 2 > width:
+        if sum(COLUMNS[each] + _GAP for each in shown) > width:
             shown.remove(title)
     return shown
 
@@ -123,11 +124,11 @@ class Screen:
         head.add_row(
             Text(_time(clock.now_ms()), "bold"),
             ProgressBar(total=1.0, completed=clock.progress, width=24),
-            Text(f"{clock.hours_per_second:.0f} h a second, {rate:,.0f} metrics a second", "dim"),
+            Text(f"{clock.hours_per_second:.0f} h/s, {rate:,.0f} metrics/s", "dim"),
         )
         totals = ("metrics", "forecasts", "suggestions", "actions", "outcomes")
-        words = [f"{topic} {counts[topic]:,}" for topic in totals]
-        words.append(f"dead letters {counts['dead-letter']}")
+        words = [f"{counts[topic]:,} {topic}" for topic in totals]
+        words.append(f"{counts['dead-letter']} dead letters")
         outer = Table.grid()
         outer.add_row(head)
         outer.add_row(Text("  ".join(words), "dim"))
@@ -175,7 +176,7 @@ class Screen:
         if open_goals:
             goal = min(open_goals, key=lambda goal: goal.progress)
             more = f" +{len(open_goals) - 1}" if len(open_goals) > 1 else ""
-            held = " holding" if goal.met_since is not None else ""
+            held = " held" if goal.met_since is not None else ""
             return Text(
                 f"≤ {_number(goal.target_value)} {goal.progress:4.0%}{held}{more}", "yellow"
             )

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import faust
 from faust.types import TP
 
+from streams.runtime.broker import Broker
 from streams.runtime.recovery import BatchTableManager, ChangelogReader
 from streams.runtime.topic import BatchTopic
 from streams.runtime.transport import BatchConsumer, BatchTransport, RawBatch
@@ -22,13 +23,6 @@ BUFFERED_BATCHES = 16
 HEARTBEAT_SECONDS = 3.0
 
 Handle = Callable[[str, int, RawBatch], Awaitable[None]]
-
-
-class Broker(NamedTuple):
-    """How to reach Kafka, in Faust's terms."""
-
-    url: str
-    credentials: Any = None
 
 
 class GoalstreamApp(faust.App):

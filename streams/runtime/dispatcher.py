@@ -13,6 +13,7 @@ import inspect
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
@@ -68,6 +69,8 @@ class Dispatcher:
         self._handlers = handlers
         self._actions = actions
         self._slots = asyncio.Semaphore(concurrency)
+        # Threads of their own: handlers that hang must not take those of the rest of the worker.
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="action")
         self._timeout = timeout_seconds
         self._agent_name = agent_name
         self._now_ms = now_ms
@@ -102,6 +105,7 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _settle(self, dispatch: Dispatch) -> None:
         action, partition = dispatch.action, dispatch.cause.partition
@@ -130,7 +134,7 @@ class Dispatcher:
         limit = handler.timeout_seconds or self._timeout
         try:
             async with asyncio.timeout(limit) as timer:
-                result = interpret(await _call(handler, action))
+                result = interpret(await self._call(handler, action))
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             # A handler may raise anything; all of it is an outcome, but for our own ``stop``.
             if _is_cancelled():
@@ -140,6 +144,14 @@ class Dispatcher:
             log.warning("handler failed", action_type=action.action_type, error=repr(error))
             result = failure(error, traceback.format_exc())
         return self._record(action, result, start_time, _ms_since(started))
+
+    async def _call(self, handler: Handler, action: Action) -> object:
+        if inspect.iscoroutinefunction(handler.run):
+            return await handler.run(dict(action.params), action.goal_id)
+        loop = asyncio.get_running_loop()
+        returned = await loop.run_in_executor(self._threads, _run_blocking, handler, action)
+        # A callable object or a partial may hide a coroutine function.
+        return await returned if inspect.isawaitable(returned) else returned
 
     def _record(
         self, action: Action, result: HandlerResult, start_time: int, duration_ms: float
@@ -156,12 +168,11 @@ class Dispatcher:
         )
 
 
-async def _call(handler: Handler, action: Action) -> object:
-    if inspect.iscoroutinefunction(handler.run):
-        return await handler.run(dict(action.params), action.goal_id)
-    returned = await asyncio.to_thread(handler.run, dict(action.params), action.goal_id)
-    # A callable object or a partial may hide a coroutine function.
-    return await returned if inspect.isawaitable(returned) else returned
+def _run_blocking(handler: Handler, action: Action) -> object:
+    try:
+        return handler.run(dict(action.params), action.goal_id)
+    except StopIteration as error:  # a future cannot carry this one
+        raise RuntimeError("the handler raised StopIteration") from error
 
 
 def _is_cancelled() -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 from streams.errors import InvalidRecord, Unavailable
 
-
 Entry = tuple[bytes | None, bytes | None]
 """Key and value of one message; a value of None is a tombstone."""
 
@@ -54,7 +53,7 @@ class Outbox:
                 await self._send(target)
 
     async def _send(self, target: Target) -> None:
-        entries = self._waiting.pop(target)
+        entries = self._waiting.pop(target, [])  # none when they were discarded meanwhile
         start = 0
         try:
             while start < len(entries):

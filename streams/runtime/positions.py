@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -54,7 +54,3 @@ class CommitPositions:
         """All partitions were taken away: open tickets are void, what was committed is unknown."""
         self._term += 1
         self._committed.clear()
-
-    def known(self, sources: Iterable[Source]) -> dict[Source, int]:
-        """Committed offsets as far as this worker has set them."""
-        return {source: self._committed[source] for source in sources if source in self._committed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +16,9 @@ from prometheus_client import CollectorRegistry
 from streams.errors import Stalled
 from streams.runtime.admin import Cluster
 from streams.runtime.app import SOURCES, GoalstreamApp, add_agents, create_app
+from streams.runtime.broker import broker_of
 from streams.runtime.checkpoint import Checkpointer, Limits
-from streams.runtime.connect import broker_of, open_registry, topology_of
+from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
 from streams.runtime.handlers import HandlerRegistry, load_handlers
@@ -72,6 +74,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
         self._stopping = False
+        self._resources = ExitStack()
         self._starts: dict[TP, int] = {}
         self._lags: dict[tuple[str, int], int] = {}
         self.app: GoalstreamApp
@@ -92,7 +95,7 @@ class Worker:
             self._failure = asyncio.get_running_loop().create_future()
             await self.app.start()
         except BaseException:
-            self._lock.release()
+            self._release()
             raise
         self._spawn(self._checkpoints(), "checkpoints")
         self._spawn(self._requested_checkpoints(), "requested checkpoints")
@@ -113,7 +116,7 @@ class Worker:
         try:
             await self.app.stop()
         finally:
-            self._lock.release()
+            self._release()
             if self._failure is not None and not self._failure.done():
                 self._failure.set_result(None)
 
@@ -131,6 +134,10 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if between:
             self.engine.saving.release()
+
+    def _release(self) -> None:
+        self._resources.close()
+        self._lock.release()
 
     def fail(self, error: BaseException) -> None:
         """Something broke that must not be survived: ``wait`` raises it."""
@@ -171,7 +178,7 @@ class Worker:
             ),
             self.metrics,
         )
-        registry = open_registry(settings)
+        registry = self._resources.enter_context(opened_registry(settings))
         encoder = Encoder(
             registry, {spec.name: RECORD_OF[spec.logical] for spec in self.topology.topics}
         )

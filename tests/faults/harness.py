@@ -18,7 +18,6 @@ import httpx
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     IsolationLevel,
-    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -41,8 +40,6 @@ WAIT_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _PAUSE_SECONDS = 0.05
 _ASK_SECONDS = 10.0
-_LATER = (KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
-"""What a client says of a broker that has just come back."""
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -59,10 +56,20 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
-    """Wait for a condition; fails naming it when it does not come true in time."""
+    """Wait for a condition; fails naming it when it does not come true in time.
+
+    A broker that does not answer yet is no answer.
+    """
     deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+    said: KafkaException | None = None
+    while True:
+        try:
+            if condition():
+                return
+        except KafkaException as error:
+            said = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}") from said
         time.sleep(_PAUSE_SECONDS)
 
 
@@ -197,15 +204,14 @@ class Deployment:
 
         def done() -> bool:
             self.require_running()
-            try:
-                # Ask twice: what the last records led to may come back as input.
-                return not self.behind(*sources) and not self.behind(*sources)
-            except KafkaException as error:
-                if not error.args[0].retriable() and error.args[0].code() not in _LATER:
-                    raise
-                return False
+            # Ask twice: what the last records led to may come back as input.
+            return not self.behind(*sources) and not self.behind(*sources)
 
-        until(done, f"committed to the end: {self.name}", seconds)
+        try:
+            until(done, "committed to the end", seconds)
+        except AssertionError as error:
+            error.add_note(f"behind, committed and end: {self.behind(*sources)}")
+            raise
 
     def require_running(self) -> None:
         """Fail when a worker that should run has ended."""

@@ -113,9 +113,7 @@ def _unfinished(
     now: int,
     status: OutcomeStatus = OutcomeStatus.FAILURE,
 ) -> Outcome:
-    result = HandlerResult(
-        status=status, error_type=error_type, error_message=plain_text(message)
-    )
+    result = HandlerResult(status=status, error_type=error_type, error_message=plain_text(message))
     return outcome_for(
         action,
         result,

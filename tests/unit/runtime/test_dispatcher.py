@@ -213,6 +213,28 @@ async def test_handler_may_raise_anything(
     assert (outcome.status, outcome.error_type) == (status, error.__name__)
 
 
+async def test_empty_iterator_inside_a_handler_is_a_failure(rig: Rig) -> None:
+    outcome = await rig.outcome(lambda params, goal_id: next(iter(())))
+    assert outcome.status is OutcomeStatus.FAILURE
+    assert "StopIteration" in (outcome.error_message or "")
+
+
+async def test_handlers_that_hang_leave_the_threads_of_the_worker_alone(rig: Rig) -> None:
+    release, started = threading.Event(), threading.Semaphore(0)
+
+    def run(params: dict[str, str], goal_id: str) -> None:
+        started.release()
+        release.wait(30)
+
+    dispatcher = rig.dispatcher(run, concurrency=40)
+    dispatcher.start(dispatch(f"a-{n}") for n in range(40))
+    for _ in range(40):
+        assert await asyncio.to_thread(started.acquire, timeout=10)
+    release.set()
+    assert await dispatcher.settle(10) == 0
+    assert len(rig.actions.published) == 40
+
+
 class HiddenCoroutine:
     async def __call__(self, params: dict[str, str], goal_id: str) -> dict[str, object]:
         return {"status": "partial", "output": "half"}

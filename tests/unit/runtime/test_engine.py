@@ -283,3 +283,15 @@ async def test_record_read_again_is_skipped_and_counted(rig: Rig) -> None:
     assert len(rig.outputs(Goal)) == 1
     assert rig.metrics.skipped.labels("events")._value.get() == 1
     assert rig.engine.partition(PARTITION).apply("events", [Positioned(0, event())]).skipped == 1
+
+
+@pytest.mark.spec("S0-018")
+async def test_nothing_new_comes_out_when_nothing_new_comes_in(rig: Rig) -> None:
+    await rig.send("metrics", metric(4.0))
+    await rig.send("goals", goal(10.0))
+    await rig.engine.checkpoint()
+    before = {topic: len(messages) for topic, messages in rig.broker.topics.items()}
+    assert before["Suggestion", PARTITION] == 1
+    for _ in range(10):
+        await rig.engine.checkpoint()
+    assert {topic: len(messages) for topic, messages in rig.broker.topics.items()} == before

@@ -25,7 +25,7 @@ def test_positions_never_go_back() -> None:
     positions.committed({METRICS: 9})
     positions.committed({METRICS: 4})
     assert positions.close(positions.open({METRICS: 8})) == {}
-    assert positions.known([METRICS, GOALS]) == {METRICS: 9}
+    assert positions.close(positions.open({METRICS: 10})) == {METRICS: 10}
 
 
 def test_revocation_voids_open_tickets_and_forgets() -> None:
@@ -34,7 +34,6 @@ def test_revocation_voids_open_tickets_and_forgets() -> None:
     positions.committed({METRICS: 3})
     positions.revoke()
     assert positions.close(ticket) == {}
-    assert positions.known([METRICS]) == {}
     assert positions.close(positions.open({METRICS: 3})) == {METRICS: 3}
 
 
