@@ -60,7 +60,7 @@ integration: $(DEV_READY) ## tests on real Apache Kafka and a real schema regist
 
 .PHONY: spec
 spec: $(DEV_READY) ## rows of the specification: tested, declined, open (build/spec.json)
-	$(PYTEST) --quiet --spec-report build/spec.json
+	$(PYTEST) --quiet --spec-report=build/spec.json tests
 
 .PHONY: lint
 lint: $(DEV_READY) ## style, types, layers

@@ -32,7 +32,7 @@ consumer.subscribe(["agent-suggestions"])
 send("agent-goals", goal_id="faster", target_metric="throughput", target_value=10.0)
 send("agent-metrics", name="throughput", value=4.0)
 advice = {"values": {}}
-while not advice["values"]:  # until an answer knows the metric, which comes on another topic
+while "throughput" not in advice["values"]:  # the metric comes on another topic, maybe later
     send("agent-actions", action_id=f"a-{time.time_ns()}", action_type="scale", dry_run=True)
     message = consumer.poll(2.0)
     if message is not None and message.error() is None and message.key() == b"checkout":

@@ -48,7 +48,10 @@ class Rules:
     def apply(self, turn: Turn, record: Record) -> None:
         """Apply a record that the state does not include yet. Metrics have ``on_metric``."""
         turn.touched = True
-        self._goals.sweep(turn)
+        if not isinstance(record, Outcome):
+            # An outcome bears the clock of the machine that acted, which says nothing about
+            # event time when recorded data are replayed.
+            self._goals.sweep(turn)
         match record:
             case Action():
                 self._on_action(turn, record)

@@ -11,17 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import httpx
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams.records import Record
 from streams.runtime.app import SOURCES
@@ -38,7 +34,7 @@ SESSION_SECONDS = 6.0
 """The shortest that a broker allows by default: a killed worker is missed this soon."""
 WAIT_SECONDS = 60.0
 STOP_SECONDS = 40.0
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.1
 _ASK_SECONDS = 10.0
 
 Sections = Mapping[str, Mapping[str, object]]
@@ -96,7 +92,6 @@ class Deployment:
         )
         self.workers: dict[str, WorkerProcess] = {}
         self.settings = self._written(home, {})
-        self.admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
         self._encoder = Encoder(
             EmbeddedRegistry(), {self.topic(name): kind for name, kind in RECORD_OF.items()}
         )
@@ -167,36 +162,49 @@ class Deployment:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """Committed offset of each source partition that has one, by logical topic."""
-        group = ConsumerGroupTopicPartitions(self.name)
-        (future,) = self.admin.list_consumer_group_offsets([group]).values()
+        with self._asking() as consumer:
+            return self._committed(consumer)
+
+    def _committed(self, consumer: Consumer) -> dict[tuple[str, int], int]:
         logical = {self.topic(source): source for source in SOURCES}
+        asked = [TopicPartition(topic, n) for topic in logical for n in range(PARTITIONS)]
         return {
             (logical[at.topic], at.partition): at.offset
-            for at in future.result(_ASK_SECONDS).topic_partitions
-            if at.topic in logical and at.offset >= 0
+            for at in consumer.committed(asked, timeout=_ASK_SECONDS)
+            if at.offset >= 0
         }
 
-    def ends(self, *sources: str) -> dict[tuple[str, int], int]:
-        """End offset of each source partition that holds anything, by logical topic."""
-        asked = {
-            TopicPartition(self.topic(source), number): OffsetSpec.latest()
-            for source in sources or SOURCES
-            for number in range(PARTITIONS)
-        }
-        logical = {self.topic(source): source for source in SOURCES}
-        futures = self.admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-        offsets = {tp: future.result(_ASK_SECONDS).offset for tp, future in futures.items()}
-        return {
-            (logical[tp.topic], tp.partition): offset for tp, offset in offsets.items() if offset
-        }
+    @contextmanager
+    def _asking(self) -> Iterator[Consumer]:
+        """A client of its own for each question: an old one may not know a broker's restart."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.kafka.bootstrap,
+                "group.id": self.name,
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close()
 
     def behind(self, *sources: str) -> dict[tuple[str, int], tuple[int, int]]:
         """(committed, end) of the source partitions where these differ."""
-        committed, ends = self.committed(), self.ends(*sources)
+        with self._asking() as consumer:
+            committed = self._committed(consumer)
+            ends = {
+                (source, number): consumer.get_watermark_offsets(
+                    TopicPartition(self.topic(source), number), timeout=_ASK_SECONDS
+                )[1]
+                for source in sources or SOURCES
+                for number in range(PARTITIONS)
+            }
         return {
-            source: (committed.get(source, 0), end)
-            for source, end in ends.items()
-            if committed.get(source, 0) != end
+            at: (committed.get(at, 0), end)
+            for at, end in ends.items()
+            if committed.get(at, 0) != end
         }
 
     def wait_committed(self, *sources: str, seconds: float = WAIT_SECONDS) -> None:
@@ -220,7 +228,8 @@ class Deployment:
 
     def forget_offsets(self) -> None:
         """Delete the group with its offsets; nobody may be in it."""
-        (future,) = self.admin.delete_consumer_groups([self.name]).values()
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
+        (future,) = admin.delete_consumer_groups([self.name]).values()
         future.result(_ASK_SECONDS)
 
 

@@ -158,11 +158,11 @@ def test_bytes_written_do_not_grow_with_history() -> None:
     sizes: list[int] = []
     for length in (300, 10_000):
         bench = Bench(CoreConfig(ids_kept=20))
-        bench.send("goals", goal(1e9))
+        bench.send("goals", goal(1e9, target_metric="other"))
         bench.measure(*(float(n % 7) for n in range(length)))
-        for n in range(length // 20):
-            bench.send("actions", action(f"a-{n:05}"))
-            bench.send("outcomes", outcome(f"a-{n:05}"))
+        ids = [f"a-{n:05}" for n in range(length // 20)]
+        bench.send("actions", *map(action, ids))
+        bench.send("outcomes", *map(outcome, ids))
         bench.save()
         bench.send("actions", action("a-99999"))
         writes = bench.partition.snapshot(None).writes

@@ -32,5 +32,8 @@ def test_the_wheel_has_the_package_its_schemas_and_the_topics(tmp_path: Path) ->
     assert {name for name in files if name.endswith(".avsc")} == {
         f"streams/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.avsc")
     }
+    assert {Path(name).name for name in files if "_data/examples/data/" in name} == {
+        path.name for path in (ROOT / "examples" / "data").iterdir()
+    }
     tops = {name.partition("/")[0] for name in files}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"streams"}
