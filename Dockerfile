@@ -13,6 +13,7 @@ COPY pyproject.toml uv.lock README.md ./
 RUN uv sync --frozen --no-dev --no-install-project
 COPY topics.yaml ./
 COPY schemas schemas
+COPY examples/data examples/data
 COPY streams streams
 RUN uv sync --frozen --no-dev --no-editable
 

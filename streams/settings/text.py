@@ -48,4 +48,5 @@ def _toml_key(key: str) -> str:
 
 
 def _toml(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    # JSON and TOML escape text alike but for this one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

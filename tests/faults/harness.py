@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.records import Record
@@ -36,6 +36,12 @@ WAIT_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _PAUSE_SECONDS = 0.1
 _ASK_SECONDS = 10.0
+
+PRODUCER: dict[str, str | int | bool] = {
+    "partitioner": "murmur2_random",  # places a key where Java clients and the views place it
+    "enable.idempotence": True,
+    "log_level": 0,
+}
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -154,9 +160,10 @@ class Deployment:
 
     def send(self, logical: str, *records: Record) -> None:
         """Write records and return when the broker has them."""
-        self.kafka.produce(
-            self.topic(logical), [(key_of(each), self.encode(logical, each)) for each in records]
-        )
+        producer = Producer({"bootstrap.servers": self.kafka.bootstrap, **PRODUCER})
+        for each in records:
+            producer.produce(self.topic(logical), self.encode(logical, each), key_of(each))
+        assert producer.flush(WAIT_SECONDS) == 0
 
     # -- offsets ------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from confluent_kafka import Producer
 
 from streams.records import Direction, Goal, Metric
-from tests.faults.harness import Deployment
+from tests.faults.harness import PRODUCER, Deployment
 
 ENTITIES = 48
 METRICS = ("cpu_usage", "memory_usage", "latency_ms", "queue_depth", "error_rate")
@@ -90,12 +90,10 @@ class Ledger:
         self._producer = Producer(
             {
                 "bootstrap.servers": deployment.kafka.bootstrap,
-                "partitioner": "murmur2_random",  # places a key where Java clients place it
+                **PRODUCER,
                 "compression.type": "lz4",
-                "enable.idempotence": True,
                 "linger.ms": 10,
                 "queue.buffering.max.messages": 500_000,
-                "log_level": 0,
             }
         )
         self.sent = 0

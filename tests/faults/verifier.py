@@ -36,7 +36,8 @@ OUTPUTS = ("forecasts", "predictions", "goals", "suggestions", "decisions")
 """What metrics and goals lead to."""
 _SLICE = 500
 
-Table = dict[bytes, bytes]
+Table = dict[tuple[int, bytes], bytes]
+"""Values by partition and key."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def verify(deployment: Deployment, metrics: int) -> Verdict:
             key = emission.topic, identity(emission.record)
             expected[key] = deployment.encode(emission.topic, emission.record)
         for table, writes in part.snapshot(None).writes.items():
-            replayed[table] |= {key: value for key, value in writes if value is not None}
+            replayed[table] |= {(number, key): value for key, value in writes if value is not None}
     verdict.metrics = sum(map(len, inputs["metrics"]))
     assert verdict.metrics == metrics, "the ledger itself is not complete"
     for table in TABLES:
@@ -180,15 +181,15 @@ def _by_partition(deployment: Deployment, logical: str) -> list[list[Read]]:
 
 def latest(deployment: Deployment, table: str) -> Table:
     """A changelog as compaction would leave it."""
-    latest: Table = {}
+    found: Table = {}
     for message in deployment.kafka.consume_all(deployment.changelog(table)):
-        key, value = message.key(), message.value()
-        assert key is not None
-        if value is None:
-            latest.pop(key, None)
+        read = _read(message)
+        assert read.key is not None
+        if read.value is None:
+            found.pop((read.partition, read.key), None)
         else:
-            latest[key] = value
-    return latest
+            found[read.partition, read.key] = read.value
+    return found
 
 
 def _compare_states(verdict: Verdict, table: str, expected: Table, stored: Table) -> None:
@@ -196,7 +197,7 @@ def _compare_states(verdict: Verdict, table: str, expected: Table, stored: Table
     for key in sorted(expected.keys() | stored.keys()):
         if expected.get(key) != stored.get(key):
             verdict.wrong_states.append(
-                f"{table} {key!r}: expected {expected.get(key)!r:.400}, is {stored.get(key)!r:.400}"
+                f"{table} {key}: expected {expected.get(key)!r:.400}, is {stored.get(key)!r:.400}"
             )
 
 

@@ -22,7 +22,12 @@ class Outsider:
     def __init__(self, deployment: Deployment, registry_url: str) -> None:
         self._deployment = deployment
         self._registry = SchemaRegistryClient({"url": registry_url})
-        self._producer = Producer({"bootstrap.servers": deployment.kafka.bootstrap})
+        self._producer = Producer(
+            {
+                "bootstrap.servers": deployment.kafka.bootstrap,
+                "partitioner": "murmur2_random",  # not librdkafka's default; Java's is the same
+            }
+        )
 
     def write(self, logical: str, **fields: Any) -> None:
         topic = self._deployment.topic(logical)

@@ -61,7 +61,7 @@ def run(config: CoreConfig, log: Sequence[Entry], cuts: dict[int, int]) -> tuple
     drawn=draws(MOST),
     cuts=random_lists(lambda random: (random.randint(1, MOST), random.randint(0, 4)), 25),
 )
-@settings(max_examples=80)
+@settings(max_examples=200)
 def test_same_emissions_and_bytes_however_records_are_cut(
     config: CoreConfig, drawn: list[Draw], cuts: list[tuple[int, int]]
 ) -> None:
@@ -76,7 +76,7 @@ def test_same_emissions_and_bytes_however_records_are_cut(
 
 
 @given(config=configs, drawn=draws(MOST), again=st.lists(st.integers(0, MOST), max_size=3))
-@settings(max_examples=50)
+@settings(max_examples=100)
 def test_records_read_again_change_nothing(
     config: CoreConfig, drawn: list[Draw], again: list[int]
 ) -> None:

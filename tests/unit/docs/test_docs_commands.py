@@ -47,7 +47,7 @@ def problem(words: list[str]) -> str:
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if word.startswith("-"):
+        if word.startswith("-") and word != "-":
             option = word.partition("=")[0]
             known = {text: each for each in command.params for text in each.opts}
             if option not in known and option != "--help":

@@ -58,7 +58,10 @@ def test_pages_that_the_sources_name_exist() -> None:
 
 def test_every_page_is_on_the_map() -> None:
     """Guide, reference and single pages from the map; decisions from their own list."""
-    for folder, index in (("docs", "docs/README.md"), ("docs/decisions", "docs/decisions/README.md")):
+    for folder, index in (
+        ("docs", "docs/README.md"),
+        ("docs/decisions", "docs/decisions/README.md"),
+    ):
         listed = {
             (ROOT / folder / link.partition("#")[0]).resolve()
             for link in _LINK.findall(read(index))

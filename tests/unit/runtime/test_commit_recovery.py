@@ -224,7 +224,7 @@ def play(simulation: Simulation, operation: str, number: int) -> None:
     drawn=draws(40),
     operations=random_lists(random_operation, 20),
 )
-@settings(max_examples=120)
+@settings(max_examples=350)
 def test_state_is_that_of_an_undisturbed_worker(
     config: CoreConfig, drawn: list[Draw], operations: list[tuple[str, int]]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.config import CoreConfig, ForecastConfig, MetricConfig
@@ -96,6 +96,7 @@ class House:
     resident=st.sets(st.sampled_from(NASTY), min_size=1, max_size=5),
     limit=st.integers(1, 3),
 )
+@settings(max_examples=50)
 def test_paging_gives_every_row_once_and_in_order(
     stored: set[str], resident: set[str], limit: int
 ) -> None:

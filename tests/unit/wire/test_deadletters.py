@@ -75,11 +75,11 @@ def test_a_value_that_does_not_fit_is_cut_and_its_size_noted() -> None:
     room = MAX_RAW_BYTES - len(b"svc-1") - len("trace") - 2
     assert letter.value == b"v" * room
     assert f"value cut to {room} of 2000000 bytes" in letter.detail
-    assert len(encode(letter)) < 1_000_000
+    assert len(letter.key or b"") + len(encode(letter)) < 900_000
 
 
 def test_headers_and_a_key_that_do_not_fit_are_cut_and_noted() -> None:
-    headers = [("a", b"1" * 500_000), ("b", b"2" * 500_000), ("c", b"3")]
+    headers = [("a", b"1" * 300_000), ("b", b"2" * 300_000), ("c", b"3")]
     letter = letter_of(replace(BAD, headers=headers))
     assert [h.key for h in letter.headers] == ["a"]
     assert "headers cut to 1 of 3" in letter.detail
@@ -88,5 +88,5 @@ def test_headers_and_a_key_that_do_not_fit_are_cut_and_noted() -> None:
     assert len(letter.key or b"") == MAX_RAW_BYTES
     assert letter.headers == ()
     assert letter.value == b""
-    assert "key cut to 900000 of 1000000 bytes" in letter.detail
-    assert len(encode(letter)) < 1_000_000
+    assert f"key cut to {MAX_RAW_BYTES} of 1000000 bytes" in letter.detail
+    assert len(letter.key or b"") + len(encode(letter)) < 900_000
