@@ -19,7 +19,7 @@ RUN uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11-slim-bookworm
 # A volume takes over the owner of the folder that it is first mounted on.
-RUN useradd --system --uid 10001 --no-create-home goalstream \
+RUN useradd --system --user-group --uid 10001 --no-create-home goalstream \
     && install -d -o goalstream -g goalstream -m 0700 /var/lib/goalstream \
     && install -d /etc/goalstream
 COPY --from=build /opt/goalstream /opt/goalstream

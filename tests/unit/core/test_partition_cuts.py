@@ -11,18 +11,14 @@ from streams.core.config import CoreConfig
 from streams.core.partition import Partition
 from tests.unit.core.partition_kit import (
     NUMBER,
-    Draw,
     Entry,
     MemoryStore,
     Seen,
     apply_batch,
     batches,
-    configs,
-    draws,
     log_of,
-    random_lists,
-    records_of,
 )
+from tests.unit.core.random_input import Draw, configs, draws, random_lists, records_of
 
 MOST = 60
 

@@ -111,15 +111,16 @@ async def test_caches_are_bounded() -> None:
 async def test_nothing_is_committed_after_a_checkpoint_was_cut_off(*, cancelled: bool) -> None:
     journal = Journal(Limits(model_bytes=10_000_000, series=0, entities=0))
     journal.bench.measure(1.0)
-    gate = asyncio.Event()
+    gate, hanging = asyncio.Event(), asyncio.Event()
 
     async def hang(*_: Any) -> None:
+        hanging.set()
         await gate.wait()
         raise OSError("disk full")
 
     stock, journal.tables.write = journal.tables.write, hang  # type: ignore[method-assign]  # cut
     running = asyncio.create_task(journal.run())
-    await asyncio.sleep(0.01)
+    await hanging.wait()
     if cancelled:
         running.cancel()
     gate.set()

@@ -19,17 +19,13 @@ from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
 from tests.unit.core.partition_kit import (
     NUMBER,
-    Draw,
     Entry,
     MemoryStore,
     apply_batch,
     batches,
-    configs,
-    draws,
     log_of,
-    random_lists,
-    records_of,
 )
+from tests.unit.core.random_input import Draw, configs, draws, random_lists, records_of
 from tests.unit.runtime.fake_kafka import Cut, FakeBroker, MemoryTables, as_any, worker_metrics
 
 OUTPUT = "output"

@@ -172,7 +172,8 @@ async def test_fetch_and_seek_exclude_each_other(consumer: PreparedConsumer) -> 
     fetching = asyncio.create_task(consumer._fetch())
     await asyncio.sleep(0)
     seeking = asyncio.create_task(consumer.perform_seek())
-    await asyncio.sleep(0.01)
+    for _ in range(5):
+        await asyncio.sleep(0)
     assert consumer.busy == ["fetch"]
     consumer.gate.set()
     fetched = await fetching
