@@ -25,6 +25,9 @@ from streams.records import (
     Record,
 )
 
+_JSON = frozenset({"actions", "dependencies", "metadata"})
+"""Arguments of goal.create that are lists or maps, given as JSON text."""
+
 
 class Rules:
     """Rules over the state of one entity at a time; metrics are read from ``series``."""
@@ -120,6 +123,13 @@ class Rules:
 
     def _create_goal(self, turn: Turn, command: Command) -> None:
         fields: dict[str, object] = dict(command.arguments)
+        try:
+            for name in _JSON & fields.keys():
+                fields[name] = msgspec.json.decode(command.arguments[name])
+        except msgspec.DecodeError as error:
+            names = ", ".join(sorted(_JSON))
+            turn.reject("invalid_goal", f"arguments of goal.create: {names} are JSON: {error}")
+            return
         # What the command itself says stands above its arguments.
         fields.update(
             goal_id=command.target,

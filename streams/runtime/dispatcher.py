@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -32,6 +33,8 @@ from streams.core.outcomes.build import (
 )
 from streams.records import Action, Outcome
 from streams.runtime.handlers import Handler, HandlerRegistry
+
+PUBLISHED_KEPT = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +79,14 @@ class Dispatcher:
         self._now_ms = now_ms
         self._on_error = on_error
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._published: deque[str] = deque(maxlen=PUBLISHED_KEPT)
+        """Actions whose outcome this worker has published and may not have read again yet."""
 
     def start(self, dispatches: Iterable[Dispatch]) -> None:
         """Run the handlers of actions whose intent is durable. An id that runs is not restarted."""
         for dispatch in dispatches:
             action_id = dispatch.action.action_id
-            if action_id in self._running:
+            if action_id in self._running or (dispatch.resumed and action_id in self._published):
                 continue
             task = asyncio.create_task(self._settle(dispatch), name=f"action {action_id}")
             self._running[action_id] = task
@@ -116,6 +121,7 @@ class Dispatcher:
                 return
         outcome = await self._outcome(action, resumed=dispatch.resumed)
         await self._actions.publish(partition, outcome)
+        self._published.append(action.action_id)
 
     async def _outcome(self, action: Action, *, resumed: bool) -> Outcome:
         handler = self._handlers.find(action.action_type)

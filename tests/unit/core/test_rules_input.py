@@ -197,6 +197,16 @@ def test_bad_argument_is_named(bench: Bench, arguments: dict[str, str], told: st
     assert bench.state().goals == {}
 
 
+def test_lists_and_maps_of_a_goal_are_json(bench: Bench) -> None:
+    bench.send("commands", create(actions='["drain", "restart"]', metadata='{"team": "ops"}'))
+    (made,) = bench.state().goals.values()
+    assert (made.actions, made.metadata) == (("drain", "restart"), {"team": "ops"})
+    seen = bench.send("commands", create("c-2", "g-2", actions="drain"))
+    ((_, _, reason, detail),) = seen.rejections
+    assert reason == "invalid_goal"
+    assert "actions" in detail
+
+
 def test_missing_argument_is_named(bench: Bench) -> None:
     seen = bench.send("commands", command("goal.create", arguments={"target_metric": "queue"}))
     ((_, _, reason, detail),) = seen.rejections

@@ -308,6 +308,17 @@ async def test_resumed_action_that_is_settled_meanwhile_or_lost(rig: Rig, *, los
     assert rig.actions.published == []
 
 
+async def test_resumed_action_that_was_just_settled_here_is_not_run_twice(rig: Rig) -> None:
+    runs: list[str] = []
+    dispatcher = rig.dispatcher(lambda params, goal_id: runs.append(goal_id), idempotent=True)
+    rig.actions.read.set()
+    dispatcher.start([dispatch()])
+    assert await dispatcher.settle(10) == 0
+    dispatcher.start([dispatch(resumed=True)])
+    assert await dispatcher.settle(10) == 0
+    assert len(runs) == len(rig.actions.published) == 1
+
+
 async def test_no_more_handlers_at_once_than_allowed(rig: Rig) -> None:
     gate, running, most = asyncio.Event(), 0, 0
 
