@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import faust
 from faust.types import TP
 
 from streams.runtime.broker import Broker
+from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.recovery import BatchTableManager, ChangelogReader
 from streams.runtime.topic import BatchTopic
 from streams.runtime.transport import BatchConsumer, BatchTransport, RawBatch
@@ -28,7 +28,7 @@ Handle = Callable[[str, int, RawBatch], Awaitable[None]]
 class GoalstreamApp(faust.App):
     """A Faust app that is embedded in an asyncio program and delivers batches."""
 
-    logger = logging.getLogger("faust.app")
+    logger = FAUST_LOGGER
 
     changelogs: ChangelogReader
     before_stop: Callable[[], Awaitable[None]]

@@ -15,6 +15,10 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 _CHATTY = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "WARNING", "uvicorn": "WARNING"}
 
 
+FAUST_LOGGER = logging.getLogger("faust.embedded")
+"""For our subclasses of Faust's services, whose steps are Faust's news and not the worker's."""
+
+
 def configure_logging(level: str, *, json_lines: bool) -> None:
     """Set up the root logger and structlog. ``level`` is a name such as INFO.
 

@@ -20,6 +20,7 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from streams.errors import Stalled
+from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.tables import OFFSET_KEY, TableSet, without_log
 
@@ -139,7 +140,7 @@ class ChangelogReader:
 class BatchRecovery(Recovery):
     """Faust's recovery with the reading done by a ``ChangelogReader``."""
 
-    logger = Recovery.logger
+    logger = FAUST_LOGGER
 
     changelogs: ChangelogReader
 
@@ -163,7 +164,7 @@ class BatchRecovery(Recovery):
 class BatchTableManager(TableManager):
     """Uses ``BatchRecovery`` with the app's ``changelogs``."""
 
-    logger = TableManager.logger
+    logger = FAUST_LOGGER
 
     @property
     def recovery(self) -> BatchRecovery:

@@ -23,6 +23,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from streams.errors import StateError
+from streams.runtime.logs import FAUST_LOGGER
 
 FETCH_WAIT_MS = 50
 """Longest wait of a fetch at the broker. aiokafka has one fetch in flight per broker, so an idle
@@ -44,7 +45,7 @@ class RawBatch(NamedTuple):
 class BatchThread(driver.AIOKafkaConsumerThread):
     """Consumer thread with a short fetch wait."""
 
-    logger = driver.logger
+    logger = FAUST_LOGGER
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -65,6 +66,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
 class BatchConsumer(driver.Consumer):
     """Delivers slices of partitions and leaves commits to the checkpoint."""
+
+    logger = FAUST_LOGGER
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

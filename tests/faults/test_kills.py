@@ -32,8 +32,8 @@ def wait_handled(worker: WorkerProcess, count: int) -> None:
 def test_three_kills_lose_nothing(deployment: Deployment, state: str) -> None:
     worker = deployment.worker("a").start()
     ledger = begin(deployment)
-    ledger.send(30_000)
-    with ledger.flowing(1_500):
+    ledger.send(20_000)
+    with ledger.flowing(1_000):
         for _ in range(3):
             wait_handled(worker.wait_ready(), 5_000)
             worker.kill()
@@ -49,7 +49,7 @@ def test_three_kills_lose_nothing(deployment: Deployment, state: str) -> None:
 def test_a_restart_without_committed_offsets_changes_nothing(deployment: Deployment) -> None:
     worker = deployment.worker("a").start()
     ledger = begin(deployment)
-    ledger.send(25_000)
+    ledger.send(20_000)
     deployment.wait_committed()
     worker.stop()
     before = verify(deployment, ledger.sent)
@@ -58,9 +58,9 @@ def test_a_restart_without_committed_offsets_changes_nothing(deployment: Deploym
     deployment.forget_offsets()
     assert deployment.committed() == {}
     worker.start().wait_ready()
-    ledger.send(10_000)
+    ledger.send(5_000)
     deployment.wait_committed()
-    assert worker.figure("goalstream_records_skipped_total", topic="metrics") == 25_000
+    assert worker.figure("goalstream_records_skipped_total", topic="metrics") == 20_000
     worker.stop()
     assert verify(deployment, ledger.sent).faults == {}
 
@@ -69,13 +69,13 @@ def test_kills_in_the_middle_of_recovery_lose_nothing(deployment: Deployment) ->
     """Each round gets a little further into the changelogs before it is killed."""
     worker = deployment.worker("a").start()
     ledger = Ledger(deployment, entities=4_000)
-    ledger.send(60_000)
+    ledger.send(40_000)
     worker.wait_ready()
     deployment.wait_committed()
     worker.kill()
     worker.delete_state()
     cut_off = 0
-    for seconds in (0.02, 0.1, 0.2, 0.4):
+    for seconds in (0.02, 0.1, 0.3):
         seen = worker.text().count(RESTORING), worker.text().count(RESTORED)
         worker.start()
         until(lambda seen=seen: worker.text().count(RESTORING) > seen[0], "recovery begun")
