@@ -62,6 +62,7 @@ class ChangelogReader:
             return
         started = time.monotonic()
         self.restored, self.expected = 0, sum(ends[tp] - at for tp, at in behind.items())
+        log.info("restoring tables", records=self.expected)
         consumer = Consumer(
             {
                 **self._client,

@@ -57,7 +57,12 @@ SETTINGS: dict[str, dict[str, object]] = {
 """What all deployments have in common."""
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
+def until(
+    condition: Callable[[], bool],
+    what: str,
+    seconds: float = WAIT_SECONDS,
+    pause: float = _PAUSE_SECONDS,
+) -> None:
     """Wait for a condition; fails naming it when it does not come true in time.
 
     A broker that does not answer yet is no answer.
@@ -72,7 +77,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_SECOND
             said = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}") from said
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(pause)
 
 
 def free_port() -> int:
