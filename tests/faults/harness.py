@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ def until(
             said = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}") from said
-        time.sleep(pause)
+        threading.Event().wait(pause)
 
 
 def free_port() -> int:
