@@ -115,6 +115,10 @@ class Deployment:
     def changelog(self, table: str) -> str:
         return f"{self.name}-{table}-changelog"
 
+    def changelog_end(self, table: str) -> int:
+        """Records written to a table's changelog so far."""
+        return sum(self.kafka.end_offsets(self.changelog(table)).values())
+
     def apply_topics(self) -> None:
         """Create all topics, as an operator does."""
         done = subprocess.run(

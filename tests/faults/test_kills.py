@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from streams.core.batch import series_key
+from streams.core.store import TABLES
 from tests.faults.harness import Deployment, WorkerProcess, until
 from tests.faults.ledger import ENTITIES, METRICS, Ledger, begin, metric
 from tests.faults.verifier import latest, verify
@@ -28,11 +29,14 @@ def test_kills_lose_nothing(deployment: Deployment, state: str) -> None:
     worker = deployment.worker("a").start()
     ledger = begin(deployment)
     uncommitted = 0
+    worker.wait_ready()
     for _ in range(2):
-        worker.wait_ready()
         ledger.send(5_000)
         deployment.wait_committed("metrics")
         assert {key for _, key in latest(deployment, "models")} == series_of(ledger)
+        if state == "kept":
+            worker.stop()
+            worker.start().wait_ready()
         enough = handled(worker) + 3_000
         ledger.send(12_000)
         until(lambda enough=enough: handled(worker) >= enough, "part of the burst handled")
@@ -40,12 +44,19 @@ def test_kills_lose_nothing(deployment: Deployment, state: str) -> None:
         uncommitted += bool(deployment.behind("metrics"))
         if state == "deleted":
             worker.delete_state()
-        worker.start()
+        worker.start().wait_ready()
+        everything = sum(map(deployment.changelog_end, TABLES))
+        # Kept is what the last clean stop wrote to disk; behind it the changelogs are read.
+        assert (restored(worker) < everything) == (state == "kept")
     assert uncommitted > 0
-    worker.wait_ready()
     deployment.wait_committed()
     worker.stop()
     assert verify(deployment, ledger.sent).faults == {}
+
+
+def restored(worker: WorkerProcess) -> float:
+    """Changelog records that the running process has read."""
+    return worker.figure("goalstream_recovery_records_total")
 
 
 def series_of(ledger: Ledger) -> set[bytes]:
