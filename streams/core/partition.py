@@ -57,7 +57,8 @@ class Partition:
         self.series = SeriesStore(config, reader, self._are_watched)
         self._rules = Rules(config, self.series)
         self._applied: dict[str, int] = {}
-        self._pending: dict[str, int] = {}
+        self._pending: dict[tuple[str, str], int] = {}
+        """Entity and action id -> offset of actions without an outcome."""
 
     # -- records ------------------------------------------------------------------------------
 
@@ -106,10 +107,12 @@ class Partition:
         self._begin(batch, rows)
         emissions: list[Emission] = []
         todo = np.arange(rows.size)
+        entities: IntArray | None = None
         while todo.size:
             triggered = self._triggered(batch, rows, todo, fresh)
             if triggered.any():
-                now, rest, cuts = self._cut(rows, todo, triggered)
+                entities = self._numbered_entities(rows) if entities is None else entities
+                now, rest, cuts = _cut(entities, todo, triggered)
             else:
                 now, rest, cuts = todo, todo[:0], todo[:0]
             self._learn(batch, rows, now, unlearned)
@@ -148,20 +151,12 @@ class Partition:
             wanted |= outside & ~((before > series.upper[row]) | (before < series.lower[row]))
         return wanted & fresh[todo]
 
-    def _cut(
-        self, rows: IntArray, todo: IntArray, triggered: BoolArray
-    ) -> tuple[IntArray, IntArray, IntArray]:
-        """Split at each entity's first trigger: (take now, leave, the triggers themselves)."""
-        codes: dict[str, int] = {}
+    def _numbered_entities(self, rows: IntArray) -> IntArray:
+        """For each record a number from 0 on that tells its entity."""
+        numbers: dict[str, int] = {}
         entities = self.series.entities
-        code = np.empty(todo.size, np.int64)
-        each: list[int] = rows[todo].tolist()
-        for index, row in enumerate(each):
-            code[index] = codes.setdefault(entities[row], len(codes))
-        cut = np.full(len(codes), np.iinfo(np.int64).max)
-        np.minimum.at(cut, code[triggered], todo[triggered])
-        taken = todo <= cut[code]
-        return todo[taken], todo[~taken], np.sort(cut[cut < np.iinfo(np.int64).max])
+        each: list[int] = rows.tolist()
+        return np.array([numbers.setdefault(entities[row], len(numbers)) for row in each], np.int64)
 
     def _learn(
         self, batch: MetricBatch, rows: IntArray, now: IntArray, unlearned: BoolArray
@@ -295,6 +290,18 @@ class Partition:
 
     def _track(self, turn: Turn) -> None:
         for action in turn.dispatches:
-            self._pending.setdefault(action.action.action_id, turn.position.offset)
+            key = turn.state.entity_id, action.action.action_id
+            self._pending.setdefault(key, turn.position.offset)
         for action_id in turn.settled:
-            self._pending.pop(action_id, None)
+            self._pending.pop((turn.state.entity_id, action_id), None)
+
+
+def _cut(
+    entities: IntArray, todo: IntArray, triggered: BoolArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Split at each entity's first trigger: (take now, leave, the triggers themselves)."""
+    entity, last = entities[todo], np.iinfo(np.int64).max
+    cut = np.full(int(entity.max()) + 1, last)
+    np.minimum.at(cut, entity[triggered], todo[triggered])
+    taken = todo <= cut[entity]
+    return todo[taken], todo[~taken], np.sort(cut[cut < last])

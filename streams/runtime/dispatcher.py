@@ -39,6 +39,14 @@ PUBLISHED_KEPT = 1_000
 log = structlog.get_logger(__name__)
 
 
+_Key = tuple[str, str]
+"""Entity and action id: an id means one action of one entity."""
+
+
+def _key(action: Action) -> _Key:
+    return action.entity_id, action.action_id
+
+
 class Actions(Protocol):
     """What the dispatcher needs to know from the engine."""
 
@@ -78,22 +86,22 @@ class Dispatcher:
         self._agent_name = agent_name
         self._now_ms = now_ms
         self._on_error = on_error
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._published: deque[str] = deque(maxlen=PUBLISHED_KEPT)
+        self._running: dict[_Key, asyncio.Task[None]] = {}
+        self._published: deque[_Key] = deque(maxlen=PUBLISHED_KEPT)
         """Actions whose outcome this worker has published and may not have read again yet."""
 
     def start(self, dispatches: Iterable[Dispatch]) -> None:
         """Run the handlers of actions whose intent is durable. An id that runs is not restarted."""
         for dispatch in dispatches:
-            action_id = dispatch.action.action_id
-            if action_id in self._running or (dispatch.resumed and action_id in self._published):
+            key = _key(dispatch.action)
+            if key in self._running or (dispatch.resumed and key in self._published):
                 continue
-            task = asyncio.create_task(self._settle(dispatch), name=f"action {action_id}")
-            self._running[action_id] = task
-            task.add_done_callback(partial(self._ended, action_id))
+            task = asyncio.create_task(self._settle(dispatch), name=f"action {key}")
+            self._running[key] = task
+            task.add_done_callback(partial(self._ended, key))
 
-    def _ended(self, action_id: str, task: asyncio.Task[None]) -> None:
-        self._running.pop(action_id, None)
+    def _ended(self, key: _Key, task: asyncio.Task[None]) -> None:
+        self._running.pop(key, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(error)  # an outcome that cannot be published must not be forgotten
 
@@ -121,7 +129,7 @@ class Dispatcher:
                 return
         outcome = await self._outcome(action, resumed=dispatch.resumed)
         await self._actions.publish(partition, outcome)
-        self._published.append(action.action_id)
+        self._published.append(_key(action))
 
     async def _outcome(self, action: Action, *, resumed: bool) -> Outcome:
         handler = self._handlers.find(action.action_type)

@@ -95,6 +95,8 @@ class Engine:
         """Apply one batch. Does nothing when a seek or a revocation has overtaken it."""
         decoder = self._wire.decoders[source]
         await self._learn_schemas(decoder, batch.records)
+        async with self.saving:
+            pass  # each step of a running checkpoint would have to wait behind a whole batch
         if batch.epoch != self.epoch():
             return
         # From here to the outbox nothing awaits: state and emissions change together.

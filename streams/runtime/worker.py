@@ -271,7 +271,10 @@ class Worker:
         consumer = self.app.batches
         tps = [tp for tp in consumer.assignment() if tp.topic == outcomes]
         ends = await consumer.highwaters(*tps) if tps else {}
-        self.engine.assigned({tp.partition: Reading(committed.get(tp, 0), ends[tp]) for tp in tps})
+        begins = await consumer.earliest_offsets(*tps) if tps else {}
+        self.engine.assigned(
+            {tp.partition: Reading(max(committed.get(tp, 0), begins[tp]), ends[tp]) for tp in tps}
+        )
 
     async def _commit(self, positions: Mapping[Source, int]) -> bool:
         offsets = {TP(source.topic, source.partition): at for source, at in positions.items()}

@@ -23,9 +23,9 @@ _ENGINE = "goalstream"
 """Agent of the outcomes of actions that no handler finished."""
 
 
-def outcome_id(action_id: str) -> str:
+def outcome_id(entity_id: str, action_id: str) -> str:
     """Id of the final outcome of an action: one per action, however often it is published."""
-    return stable_id("outcome", action_id)
+    return stable_id("outcome", entity_id, action_id)
 
 
 def outcome_for(  # noqa: PLR0913 - all but the first two by keyword
@@ -53,7 +53,7 @@ def outcome_for(  # noqa: PLR0913 - all but the first two by keyword
         entity_type=action.entity_type,
         timestamp=end_time,
         correlation_id=action.correlation_id,
-        event_id=outcome_id(action.action_id),
+        event_id=outcome_id(action.entity_id, action.action_id),
         run_id=run_id,
         agent_name=agent_name,
         agent_type=agent_type,
@@ -74,7 +74,9 @@ def outcome_for(  # noqa: PLR0913 - all but the first two by keyword
         cost_estimate=result.cost_estimate,
         quality_score=result.quality_score,
         confidence_score=result.confidence_score,
-        parent_event_id=outcome_id(action.parent_action_id) if action.parent_action_id else "",
+        parent_event_id=(
+            outcome_id(action.entity_id, action.parent_action_id) if action.parent_action_id else ""
+        ),
         action_id=action.action_id,
         goal_id=action.goal_id,
         plan_id=action.plan_id,

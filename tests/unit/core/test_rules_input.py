@@ -64,6 +64,16 @@ def test_outcome_that_comes_before_its_action_suppresses_it(bench: Bench) -> Non
     assert bench.state().pending == {}
 
 
+def test_an_id_means_one_action_of_one_entity(bench: Bench) -> None:
+    bench.send("actions", action("a-1", entity_id="one"), action("a-1", entity_id="two"))
+    assert bench.save().positions["actions"] == 0
+    bench.send("outcomes", outcome("a-1", entity_id="two"))
+    assert bench.partition.is_pending(action("a-1", entity_id="one"))
+    assert bench.save().positions["actions"] == 0
+    bench.send("outcomes", outcome("a-1", entity_id="one"))
+    assert bench.save().positions["actions"] == 2
+
+
 def test_pending_outcome_settles_nothing(bench: Bench) -> None:
     bench.send("actions", action())
     bench.send("outcomes", outcome(status=OutcomeStatus.PENDING))

@@ -143,7 +143,7 @@ async def test_handler_gets_parameters_and_goal(rig: Rig) -> None:
     await dispatcher.settle(10)
     (outcome,) = rig.actions.published
     assert calls == [({"n": "2"}, "g-1")]
-    assert outcome.event_id == outcome_id("a-1")
+    assert outcome.event_id == outcome_id(outcome.entity_id, "a-1")
     assert (outcome.status, outcome.severity) == (OutcomeStatus.SUCCESS, Severity.INFO)
     assert (outcome.output, outcome.impact_claimed) == ('{"done":1}', {"queue": -2.0})
     assert (outcome.correlation_id, outcome.agent_name) == ("chain", "worker-1")
