@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from streams.errors import GoalstreamError
+from tests.faults.harness import Deployment, Sections, deployed
 from tests.kafka_harness import KafkaHarness
 from tools.kafka import KafkaStack
 
@@ -74,3 +75,17 @@ def unique(request: pytest.FixtureRequest) -> str:
     """A prefix for topics and groups that no other test has, legal in their names."""
     readable = re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name)[:60].strip("-")
     return f"{readable}-{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def sections() -> Sections:
+    """Settings of the deployment beside the usual ones; a test module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def deployment(
+    kafka: KafkaHarness, unique: str, tmp_path: Path, sections: Sections
+) -> Iterator[Deployment]:
+    """Topics and workers of one test alone, on the broker of the run."""
+    yield from deployed(kafka, unique, tmp_path, sections)
