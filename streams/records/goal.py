@@ -61,7 +61,7 @@ class CauseKind(StrEnum):
 
 
 class Goal(Record, frozen=True, kw_only=True):
-    """State of one goal. Each change is a new record with ``revision`` one higher.
+    """State of one goal. Each record about it has a higher ``revision`` than the one before.
 
     A record with ``revision`` 0 is a request by a user; revisions from 1 on are written by
     the engine alone.
