@@ -39,10 +39,6 @@ class InvalidRecord(GoalstreamError, ValueError):
     """A record cannot be used: a field is missing, of the wrong type or out of range."""
 
 
-class UndecodableRecord(GoalstreamError, ValueError):
-    """Bytes on a topic that are not a record of the topic's schema; they go to the dead letters."""
-
-
 class UnknownName(GoalstreamError, LookupError):
     """A forecaster, handler, topic, table or rule is not registered under the given name."""
 

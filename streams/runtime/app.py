@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import faust
-from faust.types import TP
 
 from streams.runtime.broker import Broker
 from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.recovery import BatchTableManager, ChangelogReader
 from streams.runtime.topic import BatchTopic
 from streams.runtime.transport import BatchConsumer, BatchTransport, RawBatch
+from streams.wire.topology import INPUTS
 
-SOURCES = ("goals", "commands", "metrics", "events", "actions", "outcomes")
-"""Logical topics that a worker reads."""
 BUFFERED_BATCHES = 16
 """Batches that wait in front of an agent before its partition is paused."""
 HEARTBEAT_SECONDS = 3.0
@@ -90,7 +88,7 @@ def create_app(
 
 def add_agents(app: GoalstreamApp, topic_name: Callable[[str], str], handle: Handle) -> None:
     """One agent a source topic; each hands its batches to ``handle`` in order."""
-    for source in SOURCES:
+    for source in INPUTS:
         _add_agent(app, source, topic_name(source), handle)
 
 
@@ -103,7 +101,3 @@ def _add_agent(app: GoalstreamApp, source: str, kafka_topic: str, handle: Handle
             app.batches.ack(message)
 
     app.agent(app.topic(kafka_topic), name=source)(agent)
-
-
-def source_partition(topic_name: Callable[[str], str], source: str, partition: int) -> TP:
-    return TP(topic_name(source), partition)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
-import rocksdict
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from faust.tables.manager import TableManager
@@ -22,7 +21,7 @@ from faust.types import TP
 from streams.errors import Stalled
 from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.metrics import WorkerMetrics
-from streams.runtime.tables import OFFSET_KEY, TableSet, without_log
+from streams.runtime.tables import TableSet
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +44,6 @@ class ChangelogReader:
         self._client = dict(client)
         self._metrics = metrics
         self._stall_seconds = stall_seconds
-        self._write_options = without_log()
         self.restored = 0
         """Records applied since the last start, for the progress that readiness reports."""
         self.expected = 0
@@ -126,16 +124,8 @@ class ChangelogReader:
         table = self._tables.by_changelog(tp.topic)
         if table is None:
             return
-        batch = rocksdict.WriteBatch(raw_mode=True)
-        put, delete = batch.put, batch.delete
-        for message in messages:
-            key, value = cast(bytes, message.key()), message.value()
-            if value is None:
-                delete(key)
-            else:
-                put(key, value)
-        put(OFFSET_KEY, str(messages[-1].offset()).encode())
-        self._tables.database(table, tp.partition).write(batch, self._write_options)
+        writes = ((cast(bytes, message.key()), message.value()) for message in messages)
+        self._tables.store(table, tp.partition, writes, messages[-1].offset())
 
 
 class BatchRecovery(Recovery):

@@ -9,7 +9,7 @@ its memory, the stored changelog offset, written in the same batch, tells recove
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import rocksdict
@@ -30,13 +30,6 @@ ROCKSDB_OPTIONS = {
 """Per table and partition: small, since hot values live in the engine's own cache."""
 
 
-def without_log() -> Any:
-    """RocksDB write options without the write-ahead log."""
-    options: Any = rocksdict.WriteOptions()  # the stub declares the property as a method
-    options.disable_wal = True
-    return options
-
-
 class TableSet:
     """The tables of one Faust app."""
 
@@ -51,7 +44,10 @@ class TableSet:
             )
             for name in TABLES
         }
-        self._write_options = without_log()
+        self._write_options: Any = (
+            rocksdict.WriteOptions()
+        )  # the stub has a method for the property
+        self._write_options.disable_wal = True
 
     def changelog(self, table: str) -> str:
         """Kafka name of a table's changelog."""
@@ -76,18 +72,30 @@ class TableSet:
         The offset goes into the last slice, so a store cut off in between is behind its
         changelog, never ahead of it.
         """
-        database = self.database(table, partition)
         for start in range(0, len(writes), SLICE):
-            batch = rocksdict.WriteBatch(raw_mode=True)
-            for key, value in writes[start : start + SLICE]:
-                if value is None:
-                    batch.delete(key)
-                else:
-                    batch.put(key, value)
-            if start + SLICE >= len(writes):
-                batch.put(OFFSET_KEY, str(changelog_offset).encode())
-            database.write(batch, self._write_options)
+            is_last = start + SLICE >= len(writes)
+            part = writes[start : start + SLICE]
+            self.store(table, partition, part, changelog_offset if is_last else None)
             await asyncio.sleep(0)
+
+    def store(
+        self,
+        table: str,
+        partition: int,
+        writes: Iterable[tuple[bytes, bytes | None]],
+        changelog_offset: int | None,
+    ) -> None:
+        """Write keys and values, None deletes, and the changelog offset (if any) as one batch."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        put, delete = batch.put, batch.delete
+        for key, value in writes:
+            if value is None:
+                delete(key)
+            else:
+                put(key, value)
+        if changelog_offset is not None:
+            put(OFFSET_KEY, str(changelog_offset).encode())
+        self.database(table, partition).write(batch, self._write_options)
 
     def persisted_offset(self, table: str, partition: int) -> int:
         """Changelog offset that the stored partition includes; -1 for none."""

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.errors import Stalled
 from streams.runtime.admin import Cluster
-from streams.runtime.app import SOURCES, GoalstreamApp, add_agents, create_app
+from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
@@ -36,7 +36,7 @@ from streams.settings import Settings
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
-from streams.wire.topology import RECORD_OF
+from streams.wire.topology import INPUTS, RECORD_OF
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,7 @@ class Worker:
             source: MetricDecoder(registry)
             if source == METRICS
             else RecordDecoder(registry, RECORD_OF[source])
-            for source in SOURCES
+            for source in INPUTS
         }
         self.engine = Engine(
             settings.core(),
@@ -356,7 +356,7 @@ class Worker:
     async def _measure_lags(self) -> None:
         """(logical topic, partition) -> records that exist and are not applied yet."""
         consumer, lags = self.app.batches, dict[tuple[str, int], int]()
-        for source in SOURCES:
+        for source in INPUTS:
             for number, part in list(self.engine.partitions.items()):
                 tp = TP(self.topology.kafka_name(source), number)
                 end = consumer.highwater(tp)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from streams.core.store import TABLES
 from streams.errors import UnknownName, nearest
 from streams.records import (
     Action,
@@ -53,9 +54,6 @@ RECORD_OF: Mapping[str, type[Record]] = {
 
 INPUTS = ("metrics", "events", "actions", "goals", "outcomes", "commands")
 """Logical topics that the worker reads."""
-
-TABLES = ("entities", "series", "models")
-"""The worker's tables; each has a changelog topic."""
 
 _TOPIC_KEYS = ("name", "record", "key", "co_partitioned", "writers", "readers", "config")
 _LEGAL = r"[A-Za-z0-9._-]+"

@@ -21,12 +21,11 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.records import Record
-from streams.runtime.app import SOURCES
 from streams.settings import Settings, load_settings
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.registry import EmbeddedRegistry
-from streams.wire.topology import RECORD_OF
+from streams.wire.topology import INPUTS, RECORD_OF
 from tests.kafka_harness import KafkaHarness
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,7 +182,7 @@ class Deployment:
             return self._committed(consumer)
 
     def _committed(self, consumer: Consumer) -> dict[tuple[str, int], int]:
-        logical = {self.topic(source): source for source in SOURCES}
+        logical = {self.topic(source): source for source in INPUTS}
         asked = [TopicPartition(topic, n) for topic in logical for n in range(PARTITIONS)]
         return {
             (logical[at.topic], at.partition): at.offset
@@ -215,7 +214,7 @@ class Deployment:
                 (source, number): consumer.get_watermark_offsets(
                     TopicPartition(self.topic(source), number), timeout=_ASK_SECONDS
                 )[1]
-                for source in sources or SOURCES
+                for source in sources or INPUTS
                 for number in range(PARTITIONS)
             }
         return {

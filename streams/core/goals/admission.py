@@ -208,7 +208,7 @@ def _update(known: Goal, request: Goal, current: float | None, now: int) -> Goal
     goal = _with_wishes(known, request)
     if goal == known:
         return None
-    if _target(goal) != _target(known):
+    if aim(goal) != aim(known):
         goal = _restarted(goal, current)
     key = _key_after(known, request)
     correlation = request.correlation_id or known.correlation_id
@@ -240,7 +240,8 @@ def _restarted(goal: Goal, current: float | None) -> Goal:
     return fresh if current is None else observe(fresh, current)
 
 
-def _target(goal: Goal) -> tuple[str, float, Direction]:
+def aim(goal: Goal) -> tuple[str, float, Direction]:
+    """What a goal asks for: metric, target, and on which side of it."""
     return goal.target_metric, goal.target_value, goal.direction
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from streams.core.batch import series_key
 from streams.core.config import CoreConfig
-from streams.core.goals.admission import Refusal, admit, enforce_cap
+from streams.core.goals.admission import Refusal, admit, aim, enforce_cap
 from streams.core.goals.measurement import (
     CloseReason,
     cancel,
@@ -22,7 +22,7 @@ from streams.core.series import SeriesStore
 from streams.core.suggestions.nudge import MetricReading, nudge
 from streams.core.suggestions.registry import create_strategy
 from streams.core.turn import Turn
-from streams.records import Action, Decision, Direction, Event, Goal
+from streams.records import Action, Decision, Event, Goal
 
 GOALS = "goals"
 SUGGESTIONS = "suggestions"
@@ -139,7 +139,7 @@ class Goalkeeper:
         turn.touched = True
         if before is None or before.status.is_open != goal.status.is_open:
             turn.changed_metrics.add(goal.target_metric)
-        elif _aim(before) != _aim(goal):
+        elif aim(before) != aim(goal):
             turn.changed_metrics |= {before.target_metric, goal.target_metric}
         if publish:
             state.published_progress[goal.goal_id] = goal.progress
@@ -200,10 +200,6 @@ class Goalkeeper:
         level = self._config.forecasting.level
         forecasts = [self._series.bank.forecast(row, 1, level) for row in rows]
         return min((f.coverage for f in forecasts if f is not None), default=None)
-
-
-def _aim(goal: Goal) -> tuple[str, float, Direction]:
-    return goal.target_metric, goal.target_value, goal.direction
 
 
 def _known(value: float) -> float | None:

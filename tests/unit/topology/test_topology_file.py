@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from streams.core.store import TABLES
 from streams.errors import ConfigError, UnknownName
 from streams.records import RECORD_TYPES, DeadLetter, Metric
 from streams.wire.resources import topics_path
-from streams.wire.topology import INPUTS, TABLES, KeyKind, Role, Topology
+from streams.wire.topology import INPUTS, KeyKind, Role, Topology
 
 KAFKA_NAMES = {
     "metrics": "agent-metrics",
