@@ -28,6 +28,8 @@ class Lane:
 
 
 LIGHT = "decode, Holt-Winters and ADWIN per series, state durable, checkpoint 1 s"
+ENSEMBLE = "decode, the default bank with intervals, anomaly score and ADWIN, state durable"
+MODELS_OF_ENSEMBLE = ("ensemble", "holt_winters")
 RIVER = "the same and SNARIMAX(2,1,1) per series"
 MODELS_OF_RIVER = ("holt_winters", "snarimax")
 
@@ -36,8 +38,10 @@ LANES = {
     for lane in (
         Lane("light", LIGHT, 1_000),
         Lane("river", RIVER, 1_000, MODELS_OF_RIVER, same_work_peer=False),
+        Lane("ensemble", ENSEMBLE, 1_000, MODELS_OF_ENSEMBLE, same_work_peer=False),
         Lane("light-100k", LIGHT, 100_000),
         Lane("river-100k", RIVER, 100_000, MODELS_OF_RIVER, same_work_peer=False),
+        Lane("ensemble-100k", ENSEMBLE, 100_000, MODELS_OF_ENSEMBLE, same_work_peer=False),
         Lane("recovery", "state directory deleted, until ready", 100_000, recovery=True),
     )
 }

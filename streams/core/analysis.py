@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from streams.core.config import CoreConfig
-from streams.core.forecasting.bank import SeriesForecast
+from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.breach import breach_goal, predict_breach, prediction_record
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.series import SeriesStore
 from streams.core.turn import Turn
-from streams.records import Forecast, Prediction
+from streams.records import Direction, Forecast, Prediction
 
 FORECASTS = "forecasts"
 PREDICTIONS = "predictions"
@@ -46,6 +46,7 @@ class Analysis:
             float(self._series.hot["last"][row]),
             known.limit,
             known.direction,
+            self._path_probability(row, known.limit, known.direction, len(forecast.mean)),
         )
         if breach is None or breach.probability < self._config.goals.breach_probability:
             if turn.state.predictions.pop(metric, None) is not None:
@@ -58,7 +59,7 @@ class Analysis:
             entity_type=turn.state.entity_type,
             now=turn.now,
             prediction_id=turn.new_id("prediction"),
-            confidence=forecast.coverage,
+            confidence=forecast.confidence,
             correlation_id=turn.correlation_id,
         )
         self._note(turn, metric, prediction)
@@ -66,6 +67,12 @@ class Analysis:
             goal = breach_goal(prediction, known, turn.state, turn.now, self._config.goals)
             if not any(g.dedupe_key == goal.dedupe_key for g in turn.state.open_goals(metric)):
                 self._goals.request(turn, goal)
+
+    def _path_probability(
+        self, row: int, limit: float, direction: Direction, horizon: int
+    ) -> float | None:
+        above = direction is not Direction.AT_LEAST
+        return self._series.bank.breach(row, limit, horizon, above=above)
 
     def _note(self, turn: Turn, metric: str, prediction: Prediction) -> None:
         turn.state.predictions[metric] = prediction
@@ -82,6 +89,7 @@ def _record(turn: Turn, metric: str, forecast: SeriesForecast) -> Forecast:
         forecast_id=turn.new_id("forecast"),
         metric=metric,
         method=forecast.method,
+        members=forecast.members,
         step_seconds=forecast.step_ms / 1000,
         predictions=tuple(forecast.mean.tolist()),
         lower=tuple(forecast.lower.tolist()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.errors import ConfigError
@@ -20,8 +21,8 @@ def _require(condition: bool, name: str, value: object, remedy: str) -> None:
 class ForecastConfig:
     """Which models run for every series, and how far and how sure they forecast."""
 
-    models: tuple[str, ...] = ("holt_winters",)
-    """Registered forecasters that learn every value; the first is the default method."""
+    models: tuple[str, ...] = ("ensemble", "holt_winters")
+    """Registered forecasters that learn every value; forecasts come from the first ready one."""
     alpha: float = 0.3
     """Holt-Winters level smoothing, 0..1 exclusive."""
     beta: float = 0.1
@@ -35,6 +36,10 @@ class ForecastConfig:
     ma_order: int = 1
     drift_delta: float = 0.002
     """ADWIN's confidence: smaller is later and with fewer false alarms."""
+    anomaly_threshold: float = 3.2
+    """Score from which an anomaly is reported."""
+    anomaly_quiet_steps: int = 120
+    """Values after an anomaly in which the series raises no other."""
     horizon: int = 24
     """Steps of a forecast record, 1..168."""
     level: float = 0.95
@@ -53,6 +58,18 @@ class ForecastConfig:
         _require(self.min_points >= 2, "forecasting.min_points", self.min_points, "use 2 or more")
         _require(
             self.interval_ms >= 0, "forecasting.interval_ms", self.interval_ms, "use 0 or more"
+        )
+        _require(
+            self.anomaly_threshold > 0,
+            "forecasting.anomaly_threshold",
+            self.anomaly_threshold,
+            "use a positive number",
+        )
+        _require(
+            self.anomaly_quiet_steps >= 0,
+            "forecasting.anomaly_quiet_steps",
+            self.anomaly_quiet_steps,
+            "use 0 or more",
         )
         _require(self.season >= 0, "forecasting.season", self.season, "use 0 or more")
 
@@ -87,6 +104,17 @@ class MetricConfig:
     def target(self) -> float | None:
         """The value a goal asks for; None without a capacity."""
         return None if self.capacity is None else self.capacity * self.target_ratio
+
+
+RESOURCES: Mapping[str, MetricConfig] = {
+    "cpu": MetricConfig(capacity=100, unit="%"),
+    "memory": MetricConfig(capacity=100, unit="%"),
+    "api_calls": MetricConfig(capacity=10_000, unit="calls"),
+    "token_budget": MetricConfig(capacity=1_000_000, unit="tokens"),
+    "storage": MetricConfig(capacity=1_000, unit="GB"),
+    "network": MetricConfig(capacity=1_000, unit="Mbit/s"),
+}
+"""Metrics whose capacity is known without being configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +162,8 @@ class CoreConfig:
     forecasting: ForecastConfig = field(default_factory=ForecastConfig)
     goals: GoalConfig = field(default_factory=GoalConfig)
     suggestions: SuggestionConfig = field(default_factory=SuggestionConfig)
-    metrics: dict[str, MetricConfig] = field(default_factory=dict[str, MetricConfig])
+    metrics: Mapping[str, MetricConfig] = field(default_factory=lambda: dict(RESOURCES))
+    """By name. A metric with a capacity is a resource."""
     aliases: dict[str, str] = field(default_factory=dict[str, str])
     """Other names of a metric, e.g. cpu -> cpu_usage."""
     outcomes_kept: int = 10

@@ -19,6 +19,7 @@ from streams.core.columns import group, previous_values
 from streams.core.config import CoreConfig
 from streams.core.emission import Dispatch, Emission, Position, Rejection
 from streams.core.entities import EntityStore
+from streams.core.forecasting.results import Finding, ModelChange
 from streams.core.rules import Rules
 from streams.core.series import SeriesStore
 from streams.core.store import ENTITIES, MODELS, SERIES, StateReader, Write
@@ -115,10 +116,17 @@ class Partition:
                 now, rest, cuts = _cut(entities, todo, triggered)
             else:
                 now, rest, cuts = todo, todo[:0], todo[:0]
-            self._learn(batch, rows, now, unlearned)
+            findings = self._learn(batch, rows, now, unlearned, fresh)
             self._update_hot(batch, rows, now, fresh)
-            for position in cuts.tolist():
-                emissions += self._run_rules(batch, int(rows[position]), position)
+            triggers = set(cuts.tolist())
+            for position in sorted(triggers | findings.keys()):
+                emissions += self._run_rules(
+                    batch,
+                    int(rows[position]),
+                    position,
+                    findings.get(position),
+                    triggered=position in triggers,
+                )
             todo = rest
         self.advance(METRICS, int(batch.offsets[-1]))
         emissions.sort(key=lambda emission: emission.cause.offset)
@@ -159,16 +167,37 @@ class Partition:
         return np.array([numbers.setdefault(entities[row], len(numbers)) for row in each], np.int64)
 
     def _learn(
-        self, batch: MetricBatch, rows: IntArray, now: IntArray, unlearned: BoolArray
-    ) -> None:
-        """The models take in the records at ``now``."""
+        self,
+        batch: MetricBatch,
+        rows: IntArray,
+        now: IntArray,
+        unlearned: BoolArray,
+        fresh: BoolArray,
+    ) -> dict[int, Finding]:
+        """The models take in the records at ``now``; returns what they noticed, by position."""
         learn = now if unlearned[now].all() else now[unlearned[now]]
         if not learn.size:
-            return
+            return {}
         row, offsets = rows[learn], batch.offsets[learn]
-        self.series.bank.learn_many(row, batch.timestamps[learn], batch.values[learn])
+        learned = self.series.bank.learn_many(row, batch.timestamps[learn], batch.values[learn])
         groups = group(row)
         self.series.mark_learned(groups.rows, offsets[groups.first], offsets[groups.last])
+        changes: dict[int, list[ModelChange]] = {}
+        for change in learned.changes:
+            changes.setdefault(change.position, []).append(change)
+        noticed = {*np.flatnonzero(learned.alarm | learned.drift).tolist(), *changes}
+        return {
+            int(learn[index]): Finding(
+                value=float(batch.values[learn[index]]),
+                expected=float(learned.predicted[index]),
+                score=float(learned.score[index]),
+                is_anomaly=bool(learned.alarm[index]),
+                is_drift=bool(learned.drift[index]),
+                changes=tuple(changes.get(index, ())),
+            )
+            for index in sorted(noticed)
+            if fresh[learn[index]]
+        }
 
     def _update_hot(
         self, batch: MetricBatch, rows: IntArray, now: IntArray, fresh: BoolArray
@@ -187,8 +216,17 @@ class Partition:
         hot["count"][each] += groups.counts
         self.series.mark_hot(each)
 
-    def _run_rules(self, batch: MetricBatch, row: int, position: int) -> list[Emission]:
-        """Rules for the record at ``position``, the newest of its row."""
+    def _run_rules(
+        self,
+        batch: MetricBatch,
+        row: int,
+        position: int,
+        finding: Finding | None,
+        *,
+        triggered: bool,
+    ) -> list[Emission]:
+        """Rules for the record at ``position``: what the models noticed at it and, where it
+        triggered a cut and thus is the newest of its entity, all else that a value may bring."""
         series = self.series
         offset = int(batch.offsets[position])
         state = self.entities.get(series.entities[row], batch.entity_types[position])
@@ -198,12 +236,15 @@ class Partition:
             int(batch.timestamps[position]),
             batch.correlation_ids[position],
         )
-        analyse = turn.now >= series.hot["due"][row] or series.crossed(row)
+        analyse = triggered and (turn.now >= series.hot["due"][row] or series.crossed(row))
         if analyse:
             series.hot["due"][row] = series.next_due(turn.now)
         if offset <= state.offsets.get(METRICS, -1):
             return []
-        self._rules.on_metric(turn, row, analyse=analyse)
+        if finding is not None:
+            self._rules.on_finding(turn, series.metrics[row], finding)
+        if triggered:
+            self._rules.on_metric(turn, row, analyse=analyse)
         if turn.touched:
             self.entities.touch(state, METRICS, offset)
             self._watch(turn)

@@ -10,8 +10,17 @@ from msgspec import structs
 from streams.core.analysis import Analysis
 from streams.core.config import CoreConfig
 from streams.core.entity import PendingAction
+from streams.core.forecasting.results import Finding
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.goals.targets import GOAL_STATE
+from streams.core.incidents import (
+    EVENTS,
+    SOURCE,
+    anomaly_event,
+    drift_event,
+    execution_event,
+    model_event,
+)
 from streams.core.series import SeriesStore
 from streams.core.turn import Turn
 from streams.records import (
@@ -43,8 +52,8 @@ class Rules:
 
     def concerns(self, source: str, record: Record) -> bool:
         """Whether the record may change anything; others leave no trace in the state."""
-        if source == "events":
-            return isinstance(record, Event) and record.event_type == GOAL_STATE
+        if isinstance(record, Event):
+            return record.source != SOURCE
         # Revisions from 1 on are the engine's own words, coming back.
         return not isinstance(record, Goal) or record.revision == 0
 
@@ -63,7 +72,7 @@ class Rules:
             case Goal():
                 self._request(turn, record)
             case Event():
-                self._on_goal_state(turn, record)
+                self._on_event(turn, record)
             case Command():
                 self._on_command(turn, record)
             case _:
@@ -86,11 +95,23 @@ class Rules:
         if analyse:
             self._analysis.run(turn, row)
 
+    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
+        """What the models noticed at a value. Later values may already be learned: nothing here
+        reads the series."""
+        turn.touched = True
+        if finding.is_anomaly:
+            turn.emit(EVENTS, anomaly_event(turn, metric, finding))
+        if finding.is_drift:
+            turn.emit(EVENTS, drift_event(turn, metric, finding))
+        for change in finding.changes:
+            turn.emit(EVENTS, model_event(turn, metric, change))
+
     def _on_action(self, turn: Turn, action: Action) -> None:
         if not self._first(turn, "action", action.action_id):
             return
         self._goals.suggest(turn, action)
         if not action.dry_run:
+            turn.emit(EVENTS, execution_event(turn, action))
             turn.state.pending[action.action_id] = PendingAction(
                 action=action, accepted_at=turn.now
             )
@@ -107,8 +128,10 @@ class Rules:
         turn.state.outcomes.append(outcome)
         del turn.state.outcomes[: -self._config.outcomes_kept]
 
-    def _on_goal_state(self, turn: Turn, event: Event) -> None:
-        if self._first(turn, "event", event.event_id):
+    def _on_event(self, turn: Turn, event: Event) -> None:
+        if not self._first(turn, "event", event.event_id):
+            return
+        if event.event_type == GOAL_STATE:
             self._goals.replace_targets(turn, event)
 
     def _on_command(self, turn: Turn, command: Command) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
 from streams.records.base import Record, Severity
 
 
@@ -22,7 +24,9 @@ class Forecast(Record, frozen=True, kw_only=True):
     error: float | None = None
     """Running mean absolute one-step error; None before the first score."""
     coverage: float | None = None
-    """Share of past values inside their one-step interval, 0..1."""
+    """Share of past values inside their interval, 0..1."""
+    members: tuple[str, ...] = ()
+    """What the method combines, heaviest first."""
     points: int
     """Values learned so far."""
 
@@ -31,6 +35,62 @@ class PredictionKind(StrEnum):
     BREACH = "breach"
     BOTTLENECK = "bottleneck"
     STATE = "state"
+
+
+class ResourceDemand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one resource of the entity is expected to be asked for, up to ``prediction_time``.
+
+    Usages are in the metric's unit, percentages are shares of the capacity.
+    """
+
+    resource_type: str
+    """The metric."""
+    method: str
+    """The forecaster."""
+    prediction_time: int
+    """End of the horizon, ms."""
+    current_usage: float | None = None
+    predicted_usage: float
+    """Mean of the forecast over the horizon."""
+    predicted_peak: float
+    """Largest expected value of a single step."""
+    upper_peak: float
+    """The peak to plan for: largest upper quantile of a single step."""
+    capacity: float
+    utilization_percent: float
+    """Of ``predicted_usage``."""
+    peak_utilization_percent: float
+    """Of ``upper_peak``."""
+    predicted_state: str
+    """Of this resource alone, at ``upper_peak``."""
+    will_exceed_capacity: bool
+    """Whether it is above its capacity now or at ``upper_peak``."""
+    time_to_capacity_ms: int | None = None
+    """From the prediction to the first such moment; None without one."""
+    probability: float
+    """0..1 that the capacity is passed within the horizon."""
+    confidence: float
+    """0..1, from interval coverage and running error."""
+
+
+class Bottleneck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A resource of the entity that is expected to run short."""
+
+    bottleneck_id: str
+    location: str
+    """The metric."""
+    severity: Severity
+    """critical, warning (high) or caution (medium)."""
+    description: str
+    predicted_time: int
+    """When use passes ``threshold``, ms."""
+    threshold: float
+    """The capacity, or the value from which use is worth caution."""
+    probability: float
+    """0..1 that the threshold is passed within the horizon."""
+    confidence: float
+    affected_resources: tuple[str, ...] = ()
+    mitigation_suggestions: tuple[str, ...] = ()
 
 
 class Prediction(Record, frozen=True, kw_only=True):
@@ -57,6 +117,13 @@ class Prediction(Record, frozen=True, kw_only=True):
     mitigations: tuple[str, ...] = ()
     risk_factors: tuple[str, ...] = ()
     recommendations: tuple[str, ...] = ()
+    affected_resources: tuple[str, ...] = ()
+    """Metrics that the statement is about, the most pressing first."""
+    resource_demands: tuple[ResourceDemand, ...] = ()
+    predicted_bottlenecks: tuple[Bottleneck, ...] = ()
+    """The most pressing first."""
+    missing_resources: tuple[str, ...] = ()
+    """Metrics with a capacity that could not be forecast."""
 
 
 class PatternType(StrEnum):

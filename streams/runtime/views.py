@@ -13,10 +13,12 @@ from aiokafka.partitioner import murmur2
 
 from streams.core.batch import series_key, split_series_key
 from streams.core.entity import EntityState
-from streams.core.forecasting.bank import SeriesForecast
+from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.results import Accuracy, SeriesForecast
 from streams.core.partition import Partition
 from streams.core.series import HOT
 from streams.core.store import ENTITIES, SERIES
+from streams.errors import UnknownName
 from streams.runtime.tables import TableSet
 
 SLASH = "/"
@@ -126,6 +128,54 @@ class Views:
             return series_key(*_split(key)), ""
         return (key, "") if view.key == "entity" else _split(key)
 
+    # -- questions about one series -------------------------------------------------------------
+
+    def forecast(
+        self, entity: str, metric: str, horizon: int, level: float, method: str = ""
+    ) -> SeriesForecast | None:
+        """Forecast of a series of an owned partition; None without enough values.
+
+        Raises UnknownName for a method that does not run, ConfigError for a horizon or level out
+        of range, UnknownName for a series that was never measured here.
+        """
+        bank, row = self._series(entity, metric)
+        return bank.forecast(row, horizon, level, method)
+
+    def accuracy(self, entity: str, metric: str) -> Accuracy:
+        """Errors of the forecasts so far; raises UnknownName."""
+        bank, row = self._series(entity, metric)
+        return bank.accuracy(row)
+
+    def recent(self, entity: str, metric: str) -> list[float]:
+        """The newest values, oldest first; raises UnknownName."""
+        bank, row = self._series(entity, metric)
+        return bank.recent(row).tolist()
+
+    def points(self, entity: str, metric: str) -> int:
+        """Values learned; raises UnknownName."""
+        bank, row = self._series(entity, metric)
+        return bank.points(row)
+
+    def newest(self, entity: str, metric: str) -> int:
+        """Event time of the newest value, ms; raises UnknownName."""
+        part = self._partition(self.partition_of(entity))
+        _, row = self._series(entity, metric)
+        return int(part.series.hot["timestamp"][row])
+
+    def _series(self, entity: str, metric: str) -> tuple[SeriesBank, int]:
+        number = self.partition_of(entity)
+        if number in self._owned():
+            series = self._partition(number).series
+            row = series.find(series_key(entity, metric))
+            if row is not None:
+                return series.bank, row
+        raise UnknownName(
+            "no values of this metric are known",
+            field="metric",
+            value=f"{entity}/{metric}",
+            remedy="send metrics first; the view metric_state lists what is known",
+        )
+
     def _walk(self, view: View, beyond: tuple[str, str]) -> Iterator[tuple[str, object]]:
         if view.rows is None:
             for key in self._keys(SERIES, beyond[0]):
@@ -177,7 +227,7 @@ def hot_row(row: Any) -> dict[str, object]:
 
 
 def _forecast_row(forecast: SeriesForecast) -> dict[str, object]:
-    names = ("method", "step_ms", "level", "error", "coverage", "points")
+    names = ("method", "members", "step_ms", "level", "error", "coverage", "points")
     row: dict[str, object] = {name: getattr(forecast, name) for name in names}
     return row | {name: getattr(forecast, name).tolist() for name in ("mean", "lower", "upper")}
 

@@ -26,11 +26,13 @@ from streams.runtime.lock import StateLock
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
+from streams.runtime.publisher import Publisher
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.tables import TableSet
 from streams.runtime.topic_changes import require_topics
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
+from streams.runtime.warmup import warm_up
 from streams.runtime.watchdog import Pulse, Watchdog
 from streams.settings import Settings
 from streams.wire.columns import MetricDecoder
@@ -82,6 +84,7 @@ class Worker:
         self.tables: TableSet
         self.changelogs: ChangelogReader
         self.views: Views
+        self.publisher: Publisher
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -89,6 +92,7 @@ class Worker:
         """Connect, join the group and return; readiness follows when tables are recovered."""
         verify_faust()
         await asyncio.to_thread(self._check_topics)
+        await asyncio.to_thread(warm_up, self.settings.core().forecasting)
         self._lock.acquire()
         try:
             await self._build()
@@ -215,6 +219,12 @@ class Worker:
             self.topology.partitions,
             settings.forecasting.horizon,
             settings.forecasting.level,
+        )
+        self.publisher = Publisher(
+            cast(Any, self.app.producer)._ensure_producer,
+            encoder,
+            self.topology,
+            self.views.partition_of,
         )
         add_agents(self.app, name, self._handle)
         consumer = self.app.batches

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.core.config import (
+    RESOURCES,
     CoreConfig,
     ForecastConfig,
     GoalConfig,
@@ -34,7 +36,7 @@ from streams.settings.sections import (
 ENV_PREFIX = "GOALSTREAM_"
 ENV_DELIMITER = "__"
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", ForecastConfig, GoalConfig, SuggestionConfig, MetricConfig)
 
 
 class Settings(BaseSettings):
@@ -74,11 +76,12 @@ class Settings(BaseSettings):
     def core(self) -> CoreConfig:
         """What the core is told, in its units; ConfigError with the settings' path."""
         return CoreConfig(
-            forecasting=_core_part(ForecastConfig, "forecasting", self.forecasting),
-            goals=_core_part(GoalConfig, "goals", self.goals),
-            suggestions=_core_part(SuggestionConfig, "suggestions", self.suggestions),
-            metrics={
-                name: _core_part(MetricConfig, f"metrics.{name}", section)
+            forecasting=_core_part(ForecastConfig(), "forecasting", self.forecasting),
+            goals=_core_part(GoalConfig(), "goals", self.goals),
+            suggestions=_core_part(SuggestionConfig(), "suggestions", self.suggestions),
+            metrics=dict(RESOURCES)
+            | {
+                name: _core_part(RESOURCES.get(name, MetricConfig()), f"metrics.{name}", section)
                 for name, section in self.metrics.items()
             },
             aliases=dict(self.aliases),
@@ -130,13 +133,15 @@ def read_secret(path: str, field: str) -> str:
     return text
 
 
-def _core_part(kind: type[_T], path: str, section: Section) -> _T:
+def _core_part(base: _T, path: str, section: Section) -> _T:
+    """``base`` with what the section says; errors bear the setting's name."""
     values = {
         name.replace("_seconds", "_ms"): round(value * 1000) if name.endswith("_seconds") else value
         for name, value in section
+        if name in section.model_fields_set
     }
     try:
-        return kind(**values)
+        return replace(base, **values)
     except ConfigError as error:
         key = error.field.rpartition(".")[2].replace("_ms", "_seconds")
         raise ConfigError(

@@ -216,6 +216,8 @@ class ForecastingSection(Section):
     difference: int = _FORECAST.difference
     ma_order: int = _FORECAST.ma_order
     drift_delta: float = _FORECAST.drift_delta
+    anomaly_threshold: float = _FORECAST.anomaly_threshold
+    anomaly_quiet_steps: int = _FORECAST.anomaly_quiet_steps
     horizon: int = _FORECAST.horizon
     level: float = _FORECAST.level
     min_points: int = _FORECAST.min_points

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,7 +15,12 @@ from streams.errors import StateError
 
 LENGTH = 160
 MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 HORIZON = 48
+FARTHEST = 168
+"""Steps of the longest forecast that can be asked for."""
+GROWTH_BYTES = 32_768
+"""Memory by which a row that learns many more values may grow: for caches and the like."""
 
 Factory = Callable[[], Forecaster]
 
@@ -33,6 +40,7 @@ def check_forecaster(factory: Factory, *, length: int = LENGTH, seed: int = 0) -
     series; take several times what the forecaster needs before it is ready.
     """
     every = series_kinds(length, seed)
+    check_determinism(factory, every[0])
     for series in every:
         check_finite(factory, series)
         check_batches(factory, series, seed)
@@ -40,9 +48,11 @@ def check_forecaster(factory: Factory, *, length: int = LENGTH, seed: int = 0) -
         check_reset(factory, series)
     check_names(factory)
     check_rows_apart(factory, every, seed)
+    check_not_finite(factory, every[0])
     check_growth(factory, every[0])
     check_damage(factory, every[0])
     check_size(factory, length, seed)
+    check_memory(factory, length, seed)
 
 
 def series_kinds(length: int = LENGTH, seed: int = 0) -> list[Series]:
@@ -57,6 +67,7 @@ def series_kinds(length: int = LENGTH, seed: int = 0) -> list[Series]:
         "level shift": np.where(steps < length // 2, 1.0, 1000.0) + noise,
         "first move late": np.where(steps < length // 2, 0.0, 1.0),
         "single spike": np.where(steps == length // 2, 1e9, 1.0),
+        "rising line": 3 * steps.astype(np.float64),
         "counter with reset": 1e6 * (steps % (length // 3)).astype(np.float64),
         "season": 50 + 10 * np.sin(2 * np.pi * steps / 24) + noise,
         "largest": np.where(steps % 2, 1.7e308, -1.7e308),
@@ -71,6 +82,14 @@ def series_kinds(length: int = LENGTH, seed: int = 0) -> list[Series]:
     shuffled = random.permutation(regular)
     kinds.append(Series("timestamps with gaps", with_gaps, shape["noise"]))
     kinds.append(Series("timestamps out of order", shuffled, shape["noise"]))
+    hourly = HOUR_MS * steps
+    late = hourly - 3 * HOUR_MS * (random.random(length) < 0.1)
+    kinds.append(Series("daily season, hourly", hourly, shape["season"]))
+    kinds.append(Series("outage of days", hourly + 90 * HOUR_MS * (steps > 100), shape["season"]))
+    kinds.append(Series("late records", late, shape["season"]))
+    kinds.append(Series("shift, hourly", hourly, shape["level shift"] + shape["season"]))
+    faster = np.cumsum(np.where(steps < length // 2, HOUR_MS, 10 * MINUTE_MS))
+    kinds.append(Series("shorter step", faster, shape["season"]))
     kinds.append(Series("equal timestamps", np.zeros(length, np.int64), shape["noise"]))
     return kinds
 
@@ -83,6 +102,18 @@ def check_names(factory: Factory) -> None:
     assert (one.name, one.state_version) == (other.name, other.state_version), (
         "name or state version differs between two instances"
     )
+
+
+def check_determinism(factory: Factory, series: Series) -> None:
+    """Learning the same values twice gives the same twice."""
+    runs: list[tuple[FloatArray, FloatArray, bytes]] = []
+    for _ in range(2):
+        forecaster = _fresh(factory)
+        given = _learn(forecaster, 0, series._replace(values=series.values.copy()), slice(None))
+        runs.append((given, forecaster.forecast(0, HORIZON), forecaster.dump(0)))
+    (given, forecast, state), (other_given, other_forecast, other_state) = runs
+    same = _same(given, other_given) and _same(forecast, other_forecast)
+    _expect(same and state == other_state, series, "two runs differ")
 
 
 def check_finite(factory: Factory, series: Series) -> None:
@@ -100,6 +131,9 @@ def check_finite(factory: Factory, series: Series) -> None:
         _expect(_same(first, forecast[:1]), series, "the first step depends on the horizon")
         given = _learn(forecaster, 0, series, slice(position, position + 1))
         _expect(_same(given, first), series, f"learned value {position} against another forecast")
+    far = forecaster.forecast(0, FARTHEST)
+    finite = bool(np.isfinite(far).all())
+    _expect(finite or _is_missing(far), series, f"not finite {FARTHEST} steps ahead")
 
 
 def check_batches(factory: Factory, series: Series, seed: int = 0) -> None:
@@ -167,6 +201,26 @@ def check_rows_apart(factory: Factory, every: Sequence[Series], seed: int = 0) -
         _expect(mixed.dump(row) == alone.dump(row), series, "state of rows is mixed up")
 
 
+def check_not_finite(factory: Factory, series: Series) -> None:
+    """NaN and infinity never come through a bank of series; should they reach a forecaster, the
+    harm stays within the row and is gone after a reset."""
+    alone, hit = _fresh(factory), _fresh(factory, 2)
+    expected = _learn(alone, 0, series, slice(None))
+    bad = series.values.copy()
+    bad[::7], bad[1::7], bad[2::7] = np.nan, np.inf, -np.inf
+    rows = np.tile([0, 1], bad.size)
+    with np.errstate(all="ignore"):
+        given = hit.learn_many(
+            rows, np.repeat(series.timestamps, 2), np.column_stack([series.values, bad]).ravel()
+        )
+        hit.forecast(1, HORIZON)
+    _expect(_same(given[::2], expected), series, "a row suffers from another's NaN or infinity")
+    _expect(hit.dump(0) == alone.dump(0), series, "state suffers from another's NaN or infinity")
+    hit.reset(1)
+    again = _learn(hit, 1, series, slice(None))
+    _expect(_same(again, expected), series, "NaN or infinity outlast a reset")
+
+
 def check_growth(factory: Factory, series: Series) -> None:
     """More rows leave the old ones as they are and are fresh."""
     forecaster = _fresh(factory)
@@ -203,6 +257,29 @@ def check_size(factory: Factory, length: int = LENGTH, seed: int = 0) -> None:
     _learn(forecaster, 0, long, slice(4 * length, None))
     later = len(forecaster.dump(0))
     _expect(later <= 1.5 * size + 64, long, f"a dump grew from {size} to {later} bytes")
+
+
+def check_memory(factory: Factory, length: int = LENGTH, seed: int = 0) -> None:
+    """Nor does the memory that it takes, dumped or not."""
+    forecaster = _fresh(factory)
+    long = series_kinds(40 * length, seed)[0]
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    try:
+        _learn(forecaster, 0, long, slice(0, 4 * length))
+        before = _traced_bytes()
+        _learn(forecaster, 0, long, slice(4 * length, None))
+        growth = _traced_bytes() - before
+    finally:
+        if not tracing:
+            tracemalloc.stop()
+    _expect(growth <= GROWTH_BYTES, long, f"memory grew by {growth} bytes")
+
+
+def _traced_bytes() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
 
 
 def _fresh(factory: Factory, rows: int = 1) -> Forecaster:

@@ -1,93 +1,71 @@
-"""All that is learned about the values of many series: models, their errors, drift."""
+"""All that is learned about the values of many series: models, their errors, drift, anomalies."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import cast
 
-import msgspec
 import numpy as np
 
 from streams.core.batch import BoolArray, FloatArray, IntArray
+from streams.core.columns import group
 from streams.core.config import ForecastConfig
-from streams.core.forecasting import ensemble
+from streams.core.forecasting.anomaly import AnomalyDetectors
 from streams.core.forecasting.bounds import within_magnitude
 from streams.core.forecasting.drift import DriftDetectors
-from streams.core.forecasting.interval import half_width, margins
+from streams.core.forecasting.interval import NORMAL_MAE, half_width, margins
+from streams.core.forecasting.protocol import ProbabilisticForecaster
 from streams.core.forecasting.registry import create
-from streams.core.forecasting.state import damaged, require, require_finite, seal, unseal
-from streams.core.forecasting.track import MEMORY, RATE, Track, TrackState
-from streams.errors import ConfigError
+from streams.core.forecasting.results import (
+    Accuracy,
+    Learned,
+    ModelChange,
+    Quality,
+    SeriesForecast,
+)
+from streams.core.forecasting.selection import OnTrial, is_dear
+from streams.core.forecasting.stored import Part, Stored, decode_bank, encode_bank
+from streams.core.forecasting.track import (
+    MEMBER,
+    TRACK,
+    observe_many,
+    score_member,
+    step_of,
+    tracks,
+)
+from streams.errors import ConfigError, UnknownName
 
-STATE_VERSION = 1
 DRIFT = "drift"
-"""Name of the drift detector among the parts that ``load`` reports as starting anew."""
-
-
-class Learned(NamedTuple):
-    """What came of a batch, one entry per value."""
-
-    predicted: FloatArray
-    """One-step forecast of the first configured model made before the value; NaN when none."""
-    residual: FloatArray
-    """Value minus forecast."""
-    drift: BoolArray
-    """Whether the size of the error has changed for good."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesForecast:
-    """Expected values of one series at its next steps, with intervals."""
-
-    method: str
-    """The model, or ``ensemble(...)`` with those that took part."""
-    step_ms: int
-    """Time between two steps; 0 when the timestamps do not show one."""
-    mean: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    level: float
-    """Probability that a value lies between lower and upper."""
-    error: float
-    """Running mean absolute one-step error."""
-    coverage: float
-    """Running share of values inside their one-step interval at the configured level."""
-    points: int
-    """Values learned."""
-
-
-class _Part(msgspec.Struct, array_like=True, gc=False):
-    name: str
-    version: str
-    state: bytes
-    error: float | None
-
-
-class _Stored(msgspec.Struct, array_like=True, gc=False):
-    version: int
-    models: list[_Part]
-    drift_version: str
-    drift: bytes
-    track: TrackState | None
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Stored).decode
+ANOMALY = "anomaly"
+"""Names of the detectors among the parts that ``load`` reports as starting anew."""
+REWEIGH_AFTER = 16
+"""Values of a series between a drift and the re-weighting that it brings about. A batch is
+learned in pieces with at most so many values of one series: then no piece contains both, and
+results do not depend on how values were cut into batches."""
+CLEARLY_BETTER = 0.8
+FEWEST_SCORES = 5
+"""Compared forecasts that a model needs before it can be preferred."""
 
 
 class SeriesBank:
-    """Models, drift detector and error statistics of many series, one per row.
+    """Models, detectors and error statistics of many series, one per row.
 
-    Error, coverage and drift describe what ``forecast`` gives: the only model, or the ensemble of
-    several weighed by recent error. Results do not depend on how values are cut into batches.
+    Forecasts come from the first configured model, unless another one's running one-step error
+    is below ``CLEARLY_BETTER`` times its own, or it is not ready. Drift and anomalies describe the
+    one-step forecasts of the first that is ready.
     """
 
     def __init__(self, config: ForecastConfig) -> None:
         self._config = config
         self._models = [create(name, config) for name in config.models]
+        self._models[1:] = [
+            OnTrial(model) if is_dear(model) else model for model in self._models[1:]
+        ]
+        self._informed = [
+            model if isinstance(model, ProbabilisticForecaster) else None for model in self._models
+        ]
+        """The same models, where they know their own intervals."""
         self._names = [model.name for model in self._models]
-        self._versions = [model.state_version for model in self._models]
         if len(set(self._names)) < len(self._names):
             raise ConfigError(
                 "a forecaster is configured twice",
@@ -96,223 +74,302 @@ class SeriesBank:
                 remedy="name each forecaster once",
             )
         self._drift = DriftDetectors(config.drift_delta)
-        self._tracks: list[Track | None] = []
-        self._member_errors: list[list[float] | None] = []
+        self._anomalies = AnomalyDetectors(config.anomaly_threshold, config.anomaly_quiet_steps)
+        self._detectors = {DRIFT: self._drift, ANOMALY: self._anomalies}
+        self._tracks = tracks(0)
+        self._members = np.zeros((0, len(self._models)), MEMBER)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Models that run, in the order in which they are asked."""
+        return tuple(self._names)
 
     # -- rows ---------------------------------------------------------------------------------
 
     def resize(self, rows: int) -> None:
         """Have room for rows 0..rows-1. New rows are fresh and cost nothing until they learn."""
-        for part in (*self._models, self._drift):
+        for part in (*self._models, self._drift, self._anomalies):
             part.resize(rows)
         extra = rows - len(self._tracks)
-        self._tracks.extend([None] * extra)
-        self._member_errors.extend([None] * extra)
+        self._tracks = np.concatenate([self._tracks, tracks(extra)])
+        fresh = np.zeros((extra, len(self._models)), MEMBER)
+        self._members = np.concatenate([self._members, fresh])
 
     def reset(self, row: int) -> None:
         """Make the row fresh: its slot goes to another series."""
-        for part in (*self._models, self._drift):
+        for part in (*self._models, self._drift, self._anomalies):
             part.reset(row)
-        self._tracks[row] = self._member_errors[row] = None
+        self._tracks[row] = tracks(1)[0]
+        self._members[row] = np.zeros((), MEMBER)
 
     def points(self, row: int) -> int:
         """Values that the row has learned."""
-        track = self._tracks[row]
-        return 0 if track is None else track.points
+        return int(self._tracks["points"][row])
+
+    def step_ms(self, row: int) -> int:
+        """Time between two values; 0 when the timestamps do not show one."""
+        return step_of(self._tracks[row])
 
     # -- learning -----------------------------------------------------------------------------
 
     def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> Learned:
         """Learn values in the given order; rows may repeat. Arrays of equal length.
 
-        ``timestamps`` (ms) only tell the time step: out of order, a value is learned as it comes.
+        ``timestamps`` (ms) tell time step and season: out of order, a value is learned as it
+        comes.
         """
         values = within_magnitude(values)
-        forecasts = [model.learn_many(rows, timestamps, values) for model in self._models]
-        predicted = forecasts[0]
+        pieces = _pieces(rows)
+        if pieces is None:
+            return self._learn_piece(rows, timestamps, values)
+        return _joined(
+            pieces, [self._learn_piece(rows[at], timestamps[at], values[at]) for at in pieces]
+        )
+
+    def _learn_piece(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> Learned:
+        predicted = np.full(rows.size, math.nan)
+        changes: list[ModelChange] = []
+        level = self._config.level
+        width = half_width(level) * NORMAL_MAE
+        first = predicted
+        for member, model in enumerate(self._models):
+            if isinstance(model, OnTrial):
+                forecasts = model.learn_many(rows, timestamps, values, first)
+                changes += [
+                    ModelChange(
+                        change.position, model.name, change.standing.name.lower(), change.ratio
+                    )
+                    for change in model.take_changes()
+                ]
+            else:
+                forecasts = model.learn_many(rows, timestamps, values)
+            if member == 0:
+                first = forecasts
+            predicted = _first_ready(predicted, forecasts)
+            score_member(self._members, member, rows, values, forecasts, width, level)
         residual = values - predicted
-        if len(forecasts) == 1:
-            relative = self._score(rows, timestamps, residual)
-        else:
-            mixed = self._mix_many(rows, values, forecasts)
-            relative = self._score(rows, timestamps, values - mixed)
-        return Learned(predicted, residual, self._drift.update_many(rows, relative))
+        relative = np.empty(rows.size)
+        observe_many(self._tracks, rows, timestamps, values, residual, relative)
+        drift = self._drift.update_many(rows, relative)
+        if drift.any():
+            self._reweigh(rows, drift)
+        score, alarm = self._anomalies.update_many(rows, timestamps, values, predicted)
+        return Learned(predicted, residual, score, alarm, drift, changes)
 
-    def _score(self, rows: IntArray, timestamps: IntArray, residuals: FloatArray) -> FloatArray:
-        """Update the tracks; returns each error relative to the running one, 0..1, or NaN.
-
-        The relative error is e / (e + running e), 0.5 for one as large as usual: the detector
-        wants numbers between 0 and 1 and needs no clipping this way.
-        """
-        tracks, level, isnan = self._tracks, self._config.level, math.isnan
-        inside = half_width(level) ** 2
-        each: list[int] = rows.tolist()
-        relative: list[float] = []
-        add = relative.append
-        for row, timestamp, residual in zip(
-            each, timestamps.tolist(), residuals.tolist(), strict=True
-        ):
-            track = tracks[row] or self._begin(row)
-            points = track.points = track.points + 1
-            if points >= track.check_at:
-                track.observe(timestamp)
-            scored = track.scored
-            if isnan(residual):
-                add(residual)
-                continue
-            if not scored:
-                add(math.nan)
-                track.first_score(residual, level)
-                continue
-            if scored < MEMORY:
-                track.scored = scored = scored + 1
-                rate = 1 / scored
-            else:
-                rate = RATE
-            size, square = abs(residual), residual * residual
-            error, variance, coverage = track.error, track.variance, track.coverage
-            add(size / (size + error) if size else 0.0)
-            track.error = error + rate * (size - error)
-            track.variance = variance + rate * (square - variance)
-            track.coverage = coverage + rate * ((square <= inside * variance) - coverage)
-        return np.array(relative)
-
-    def _begin(self, row: int) -> Track:
-        track = self._tracks[row] = Track()
-        return track
-
-    def _mix_many(
-        self, rows: IntArray, values: FloatArray, forecasts: list[FloatArray]
-    ) -> FloatArray:
-        """One-step forecasts of the ensemble; the members' errors learn the values."""
-        known = self._member_errors
-        all_ready = [True] * len(forecasts)
-        each: list[int] = rows.tolist()
-        mixed: list[float] = []
-        columns = zip(*(forecast.tolist() for forecast in forecasts), strict=True)
-        for row, value, members in zip(each, values.tolist(), columns, strict=True):
-            errors = known[row] or self._begin_errors(row)
-            ready = all_ready
-            if any(map(math.isnan, members)):
-                ready = [not math.isnan(member) for member in members]
-            if any(ready):
-                mixed.append(ensemble.mix(members, ensemble.weights(errors, ready)))
-                ensemble.update(errors, members, value)
-            else:
-                mixed.append(math.nan)
-        return np.array(mixed)
-
-    def _begin_errors(self, row: int) -> list[float]:
-        errors = self._member_errors[row] = [math.nan] * len(self._models)
-        return errors
+    def _reweigh(self, rows: IntArray, drift: BoolArray) -> None:
+        for position in np.flatnonzero(drift).tolist():
+            row = rows[position]
+            later = np.count_nonzero(rows[position + 1 :] == row)
+            for model, informed in zip(self._models, self._informed, strict=True):
+                if informed is not None:
+                    informed.reweigh(int(row), int(later), REWEIGH_AFTER)
+                elif isinstance(model, OnTrial):
+                    model.wake(int(row), int(later), REWEIGH_AFTER)
 
     # -- forecasting --------------------------------------------------------------------------
 
-    def forecast(self, row: int, horizon: int, level: float) -> SeriesForecast | None:
+    def forecast(
+        self, row: int, horizon: int, level: float, method: str = ""
+    ) -> SeriesForecast | None:
         """Forecast of the next ``horizon`` steps with intervals that hold ``level``, 0..1.
 
-        None before ``min_points`` values, and while no model is ready. Changes nothing. Intervals
-        are normal, from the running one-step deviation times sqrt(h): zero wide after constant
-        values, never infinite. Raises ConfigError for a level or horizon out of range.
+        By ``method``, or by the preferred model. None before ``min_points`` values, and
+        while no model is ready. Changes nothing. A model without intervals of its own gets normal
+        ones, from its running error times sqrt(h): zero wide after constant values, never
+        infinite. Raises ConfigError for a level or horizon out of range, UnknownName for a method
+        that does not run.
         """
         _require(0 < level < 1, "level", level, "use a number between 0 and 1")
         _require(horizon >= 1, "horizon", horizon, "use 1 or more")
-        track = self._tracks[row]
-        if track is None or track.points < self._config.min_points:
-            return None
-        members = [model.forecast(row, horizon) for model in self._models]
-        ready = [bool(np.isfinite(member).all()) for member in members]
-        if not any(ready):
-            return None
-        method, mean = self._combined(row, members, ready)
-        margin = margins(track.variance, level, horizon)
+        for member in self._candidates(row, method):
+            if self.points(row) < self._config.min_points:
+                return None
+            mean = self._models[member].forecast(row, horizon)
+            if np.isfinite(mean).all():
+                return self._described(row, member, mean, level)
+        return None
+
+    def _candidates(self, row: int, method: str) -> list[int]:
+        """Models in the order in which they are asked."""
+        if not method:
+            return self._preferred(row)
+        if method not in self._names:
+            raise UnknownName(
+                "this method does not run",
+                field="method",
+                value=method,
+                remedy=f"use one of {', '.join(self._names)}, or add it to forecasting.models",
+            )
+        return [self._names.index(method)]
+
+    def _preferred(self, row: int) -> list[int]:
+        order = list(range(len(self._models)))
+        if len(order) == 1:
+            return order
+        scores = self._members[row]
+        rivals = [member for member in order[1:] if scores["scored"][member] >= FEWEST_SCORES]
+        best = min(rivals, key=lambda member: scores["error"][member], default=0)
+        if scores["error"][best] < CLEARLY_BETTER * scores["error"][0]:
+            order.remove(best)
+            order.insert(0, best)
+        return order
+
+    def _described(self, row: int, member: int, mean: FloatArray, level: float) -> SeriesForecast:
+        informed, horizon = self._informed[member], len(mean)
+        quality = self._quality(row, member)
+        if informed is not None:
+            lower, upper = informed.interval(row, horizon, level)
+            members = informed.members(row, horizon)
+        else:
+            margin = margins(NORMAL_MAE * quality.error, level, horizon)
+            lower, upper, members = mean - margin, mean + margin, (self._names[member],)
         return SeriesForecast(
-            method=method,
-            step_ms=track.step,
+            method=self._names[member],
+            members=members,
+            step_ms=self.step_ms(row),
             mean=mean,
-            lower=mean - margin,
-            upper=mean + margin,
+            lower=lower,
+            upper=upper,
             level=level,
-            error=track.error,
-            coverage=track.coverage,
-            points=track.points,
+            error=quality.error,
+            coverage=quality.coverage,
+            promised=quality.promised,
+            points=self.points(row),
         )
 
-    def _combined(
-        self, row: int, members: list[FloatArray], ready: list[bool]
-    ) -> tuple[str, FloatArray]:
-        if len(members) == 1:
-            return self._names[0], members[0]
-        errors = self._member_errors[row] or [math.nan] * len(members)
-        weight = ensemble.weights(errors, ready)
-        used = [name for name, w in zip(self._names, weight, strict=True) if w]
-        method = used[0] if len(used) == 1 else f"ensemble({','.join(used)})"
-        return method, ensemble.mix(members, weight)
+    def breach(self, row: int, threshold: float, horizon: int, *, above: bool) -> float | None:
+        """Probability that one of the next ``horizon`` values passes the threshold.
+
+        None when the model that forecasts keeps no record of how far extremes of the values lie
+        from its forecasts, or none yet: the caller then has the intervals alone.
+        """
+        member = self._ready_member(row)
+        model = None if member is None else self._informed[member]
+        chance = math.nan if model is None else model.breach(row, threshold, horizon, above)
+        return None if math.isnan(chance) else chance
+
+    def _ready_member(self, row: int) -> int | None:
+        if self.points(row) < self._config.min_points:
+            return None
+        for member in self._preferred(row):
+            if math.isfinite(self._models[member].forecast(row, 1)[0]):
+                return member
+        return None
+
+    # -- how good it is -----------------------------------------------------------------------
+
+    def quality(self, row: int) -> Quality | None:
+        """Error and coverage of what ``forecast`` gives; None when it gives nothing."""
+        member = self._ready_member(row)
+        return None if member is None else self._quality(row, member)
+
+    def _quality(self, row: int, member: int) -> Quality:
+        score, model = self._members[row, member], self._informed[member]
+        if model is not None:
+            return Quality(float(score["error"]), *model.coverage(row))
+        return Quality(float(score["error"]), float(score["coverage"]), self._config.level)
+
+    def accuracy(self, row: int) -> Accuracy:
+        """Errors of the forecasts so far, each made before its value was known."""
+        track = self._tracks[row]
+        scored = bool(track["scored"])
+        member = self._ready_member(row)
+        model = None if member is None else self._informed[member]
+        anchors = () if model is None else model.accuracy(row)
+        known = dict(zip(self._names, self._members[row].tolist(), strict=True))
+        return Accuracy(
+            points=self.points(row),
+            mae=float(track["error"]) if scored else None,
+            rmse=math.sqrt(track["variance"]) if scored else None,
+            mape=100 * float(track["percentage"]) if track["percentages"] else None,
+            models={name: error for name, (scored, error, _) in known.items() if scored},
+            horizons=tuple(anchors),
+        )
+
+    def recent(self, row: int) -> FloatArray:
+        """The newest values, oldest first; empty when no model keeps them."""
+        model = next((model for model in self._informed if model is not None), None)
+        return np.empty(0) if model is None else model.recent(row)
 
     # -- storing ------------------------------------------------------------------------------
 
     def dump(self, row: int) -> bytes:
-        """State of one row; the same for equal states. Its largest part is ADWIN's window."""
-        track, errors = self._tracks[row], self._member_errors[row]
-        models = [
-            (name, self._versions[member], self._models[member].dump(row), _error(errors, member))
-            for member, name in enumerate(self._names)
+        """State of one row; the same for equal states. Its largest parts are the ensemble's row
+        and ADWIN's window."""
+        models = zip(self._names, self._models, self._members[row].tolist(), strict=True)
+        parts = [
+            Part(name, model.state_version, model.dump(row), score) for name, model, score in models
         ]
-        drift = self._drift.dump(row)
-        return seal(_encode((STATE_VERSION, models, *drift, track and track.state)))
+        for name, detector in self._detectors.items():
+            parts.append(Part(name, detector.state_version, detector.dump(row)))
+        return encode_bank(Stored(parts, self._tracks[row].tobytes()))
 
     def load(self, row: int, data: bytes) -> list[str]:
         """Continue from a dump as if never interrupted, bit for bit.
 
         Returns the names of parts that could not be used and start anew: models that are newly
-        configured or whose stored form has changed, and ``drift``. Raises StateError when the
-        bytes are damaged or the form of the whole has changed; the row is then fresh.
+        configured or whose stored form has changed, ``drift`` and ``anomaly``. Raises StateError
+        when the bytes are damaged or the form of the whole has changed; the row is then fresh.
         """
         self.reset(row)
-        stored = _checked(data)
-        if stored.track is None:
+        stored = decode_bank(data)
+        track = np.frombuffer(stored.track, TRACK)[0]
+        if not track["points"]:
             return []
         try:
-            anew = self._load_models(row, {part.name: part for part in stored.models})
+            anew = self._load_parts(row, {part.name: part for part in stored.parts})
         except Exception:
             self.reset(row)
             raise
-        if not self._drift.load(row, stored.drift_version, stored.drift):
-            anew.append(DRIFT)
-        self._tracks[row] = Track.restored(stored.track)
+        self._tracks[row] = track
         return anew
 
-    def _load_models(self, row: int, parts: dict[str, _Part]) -> list[str]:
+    def _load_parts(self, row: int, parts: dict[str, Part]) -> list[str]:
         anew: list[str] = []
-        errors = [math.nan] * len(self._models)
-        for member, (name, model) in enumerate(zip(self._names, self._models, strict=True)):
+        models = dict(zip(self._names, self._models, strict=True))
+        for name, model in (models | self._detectors).items():
             part = parts.get(name)
-            if part is None or part.version != self._versions[member]:
+            if part is None or part.version != model.state_version:
                 anew.append(name)
-            else:
-                model.load(row, part.state)
-                errors[member] = math.nan if part.error is None else part.error
-        if len(errors) > 1:
-            self._member_errors[row] = errors
+                continue
+            model.load(row, part.state)
+            if part.score is not None:
+                self._members[row, self._names.index(name)] = part.score
         return anew
+
+
+def _pieces(rows: IntArray) -> list[IntArray] | None:
+    """Positions in pieces with at most REWEIGH_AFTER of one row each; None when all fit in one."""
+    if rows.size <= REWEIGH_AFTER or np.bincount(rows).max() <= REWEIGH_AFTER:
+        return None
+    groups = group(rows)
+    rank = np.empty(rows.size, np.int64)
+    rank[groups.order] = np.arange(rows.size) - np.repeat(groups.starts, groups.counts)
+    piece = rank // REWEIGH_AFTER
+    return [np.flatnonzero(piece == number) for number in range(int(piece.max()) + 1)]
+
+
+def _joined(pieces: list[IntArray], parts: list[Learned]) -> Learned:
+    """What came of the pieces, in the order of the batch."""
+    order = np.argsort(np.concatenate(pieces))
+    return Learned(
+        np.concatenate([part.predicted for part in parts])[order],
+        np.concatenate([part.residual for part in parts])[order],
+        np.concatenate([part.score for part in parts])[order],
+        np.concatenate([part.alarm for part in parts])[order],
+        np.concatenate([part.drift for part in parts])[order],
+        [
+            change._replace(position=int(at[change.position]))
+            for at, part in zip(pieces, parts, strict=True)
+            for change in part.changes
+        ],
+    )
+
+
+def _first_ready(forecasts: FloatArray, others: FloatArray) -> FloatArray:
+    return cast(FloatArray, np.where(np.isnan(forecasts), others, forecasts))
 
 
 def _require(condition: bool, name: str, value: float, remedy: str) -> None:
     if not condition:
         raise ConfigError("argument out of range", field=name, value=value, remedy=remedy)
-
-
-def _error(errors: list[float] | None, member: int) -> float | None:
-    return None if errors is None or math.isnan(errors[member]) else errors[member]
-
-
-def _checked(data: bytes) -> _Stored:
-    try:
-        stored = _decode(unseal(data, "series"))
-    except msgspec.MsgspecError as error:
-        raise damaged("series", error) from error
-    require(stored.version == STATE_VERSION, "series", f"version {stored.version} is not known")
-    if stored.track is not None:
-        track = stored.track
-        require_finite((track.error, track.variance, track.coverage), "series")
-    return stored

@@ -25,6 +25,7 @@ class DriftDetectors:
 
     def __init__(self, delta: float) -> None:
         self._detector = ADWIN(delta=delta)
+        self.state_version = STATE_VERSION
         self._windows: list[Any] = []
 
     def resize(self, rows: int) -> None:
@@ -60,20 +61,17 @@ class DriftDetectors:
         self._windows[row] = window
         return window
 
-    def dump(self, row: int) -> tuple[str, bytes]:
-        """(state version, state)."""
+    def dump(self, row: int) -> bytes:
+        """State of one row."""
         window = self._windows[row]
-        return STATE_VERSION, b"" if window is None else window.__getstate__()
+        return b"" if window is None else window.__getstate__()
 
-    def load(self, row: int, version: str, state: bytes) -> bool:
-        """Continue from a dump; False when another River wrote it: the row is fresh then.
+    def load(self, row: int, state: bytes) -> None:
+        """Continue from a dump of the same ``state_version``.
 
         The bytes must be those of a dump (the compiled code aborts on others): the caller keeps
         a checksum.
         """
         self.reset(row)
-        if version != STATE_VERSION:
-            return False
         if state:
             self._begin(row).__setstate__(state)
-        return True

@@ -10,6 +10,9 @@ import numpy as np
 
 from streams.core.batch import FloatArray
 
+NORMAL_MAE = math.sqrt(math.pi / 2)
+"""Standard deviation over mean absolute deviation of a normal variable."""
+
 
 @lru_cache(maxsize=64)
 def half_width(level: float) -> float:
@@ -28,6 +31,6 @@ def growth(horizon: int) -> FloatArray:
     return steps
 
 
-def margins(variance: float, level: float, horizon: int) -> FloatArray:
-    """Half the interval's width at steps 1..horizon."""
-    return half_width(level) * math.sqrt(variance) * growth(horizon)
+def margins(deviation: float, level: float, horizon: int) -> FloatArray:
+    """Half the interval's width at steps 1..horizon, from the deviation of one step."""
+    return half_width(level) * deviation * growth(horizon)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from streams.core.batch import FloatArray, IntArray
 from streams.core.config import ForecastConfig
+from streams.core.forecasting.results import AnchorAccuracy
 
 
 class Forecaster(Protocol):
@@ -59,6 +60,44 @@ class Forecaster(Protocol):
 
     def reset(self, row: int) -> None:
         """Make the row fresh: its slot goes to another series."""
+        ...
+
+
+@runtime_checkable
+class ProbabilisticForecaster(Forecaster, Protocol):
+    """A forecaster that knows how far values lie from its forecasts, at every horizon."""
+
+    def interval(self, row: int, horizon: int, level: float) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds that hold ``level`` (0..1) of the values at steps 1..horizon."""
+        ...
+
+    def breach(self, row: int, threshold: float, horizon: int, above: bool = True) -> float:
+        """Probability (0..1) that one of the next ``horizon`` values lies beyond the threshold;
+        NaN before enough values are known."""
+        ...
+
+    def coverage(self, row: int) -> tuple[float, float]:
+        """Running share of values inside their interval, and the share that was promised."""
+        ...
+
+    def accuracy(self, row: int) -> Sequence[AnchorAccuracy]:
+        """Errors by horizon, nearest first."""
+        ...
+
+    def members(self, row: int, horizon: int) -> tuple[str, ...]:
+        """Names of what the forecast that far ahead is mostly made of, heaviest first."""
+        ...
+
+    def recent(self, row: int) -> FloatArray:
+        """The newest values, oldest first."""
+        ...
+
+    def reweigh(self, row: int, ago: int, after: int) -> None:
+        """Forget old errors ``after`` values behind the one that was learned ``ago`` values ago
+        (0 for the newest), so that what does well from then on gets the weight.
+
+        ``after`` is larger than ``ago``. Ignored when another one was still waiting at that value.
+        """
         ...
 
 

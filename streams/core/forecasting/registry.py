@@ -8,8 +8,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from streams.core.config import ForecastConfig
+from streams.core.forecasting.ensemble.bank import CompiledEnsemble
+from streams.core.forecasting.exponential_smoothing import ExponentialSmoothingForecaster
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.core.forecasting.protocol import Forecaster, ForecasterFactory
+from streams.core.forecasting.sarima import SarimaForecaster
+from streams.core.forecasting.seasonal_profile import SeasonalProfileForecaster
 from streams.core.forecasting.snarimax import SnarimaxForecaster
 from streams.errors import UnknownName
 
@@ -17,7 +21,11 @@ ENTRY_POINTS = "streams.forecasters"
 """Entry point group in which other packages name their factories."""
 
 BUILT_IN: Mapping[str, ForecasterFactory] = {
+    CompiledEnsemble.name: CompiledEnsemble,
+    ExponentialSmoothingForecaster.name: ExponentialSmoothingForecaster,
     HoltWintersForecaster.name: HoltWintersForecaster,
+    SarimaForecaster.name: SarimaForecaster,
+    SeasonalProfileForecaster.name: SeasonalProfileForecaster,
     SnarimaxForecaster.name: SnarimaxForecaster,
 }
 

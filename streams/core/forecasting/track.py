@@ -1,13 +1,18 @@
-"""What is known of one series besides its models: its time step and how well it is forecast."""
+"""What is known of a series besides its models: its time step and how well it is forecast."""
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.core.batch import FloatArray, IntArray
+from streams.core.forecasting.jit import compiled
 
 MEMORY = 100
-"""Forecasts that the running error, deviation and coverage look back on: plain means over the
+"""Forecasts that the running errors, deviation and coverage look back on: plain means over the
 first ones, then exponentially weighted with rate 1 / MEMORY."""
-RATE = 1 / MEMORY
 STEP_SAMPLE = 19
 """Gaps between the first timestamps whose median is the time step."""
 STEP_CHECK = 32
@@ -17,125 +22,154 @@ STEP_TOLERANCE = 2.0
 NEVER = -(2**63)
 """In place of a timestamp before the first one."""
 
+TRACK = np.dtype(
+    [
+        ("points", "<i8"),
+        ("scored", "<i8"),
+        ("error", "<f8"),
+        ("variance", "<f8"),
+        ("percentage", "<f8"),
+        ("percentages", "<i8"),
+        ("step_ms", "<i8"),
+        ("mark", "<i8"),
+        ("check_at", "<i8"),
+        ("odd", "<i8"),
+        ("gap_count", "<i8"),
+        ("gaps", "<i8", (STEP_SAMPLE,)),
+    ]
+)
+"""Layout of one series' statistics, also their stored form.
 
-class TrackState(msgspec.Struct, array_like=True, gc=False):
-    """Stored form of a track."""
+``points``: values learned. ``scored``: forecasts compared with their value, at most MEMORY.
+``error``, ``variance``: running means of the absolute and the squared one-step error.
+``percentage``: running mean of |error / value| over values that are not 0; ``percentages`` counts
+them, at most MEMORY. ``step_ms``: median gap, 0 while it is sampled for the first time. ``mark``:
+timestamp of the last value seen while sampling, or of the last look at the step. ``check_at``:
+number of points at which the next look is taken. ``odd``: looks in a row that found the step
+wrong. ``gaps``: the sample.
+"""
 
-    points: int
-    scored: int
-    error: float
-    variance: float
-    coverage: float
-    step_ms: int
-    mark: int
-    check_at: int
-    odd: int
-    gaps: list[int]
+MEMBER = np.dtype([("scored", "<i8"), ("error", "<f8"), ("coverage", "<f8")])
+"""How one model does: forecasts compared with their value, at most MEMORY; running mean of the
+absolute one-step error; running share of values inside a normal interval of that error."""
+
+FRESH = np.zeros((), TRACK)
+FRESH["mark"] = NEVER
 
 
-class Track:
-    """Running statistics of one series; constant size.
+def tracks(rows: int) -> NDArray[Any]:
+    """Statistics of that many series without values."""
+    return np.full(rows, FRESH, TRACK)
+
+
+@compiled
+def observe_many(
+    tracks: NDArray[Any],
+    rows: IntArray,
+    timestamps: IntArray,
+    values: FloatArray,
+    residuals: FloatArray,
+    relative: FloatArray,
+) -> None:
+    """Take in values (timestamps in ms) and their one-step residuals, NaN where none was made.
+
+    Writes into ``relative`` each error relative to the running one, or NaN: it
+    is e / (e + running e), thus 0..1 and 0.5 for one as large as usual, since the drift detector
+    wants bounded numbers and needs no clipping this way.
 
     The step is the median of the first ``STEP_SAMPLE`` gaps. Gaps of zero or less (records out
     of order) do not count. Every ``STEP_CHECK`` values the mean gap is compared with the step;
     when it is off by more than ``STEP_TOLERANCE`` twice in a row, which a single outage does not
     bring about, the sample is taken again and the old step stands until it is full.
     """
-
-    __slots__ = (
-        "check_at",
-        "coverage",
-        "error",
-        "gaps",
-        "mark",
-        "odd",
-        "points",
-        "scored",
-        "step_ms",
-        "variance",
-    )
-
-    def __init__(self) -> None:
-        self.points = 0
-        """Values learned."""
-        self.scored = 0
-        """Forecasts compared with their value, counted up to MEMORY."""
-        self.error = 0.0
-        """Running mean of the absolute one-step error."""
-        self.variance = 0.0
-        """Running mean of the squared one-step error."""
-        self.coverage = 0.0
-        """Running share of values inside their one-step interval."""
-        self.step_ms = 0
-        """Median gap; 0 while the sample is being taken for the first time."""
-        self.mark = NEVER
-        """Timestamp of the last value seen while sampling, or of the last look at the step."""
-        self.check_at = 0
-        """Number of points from which ``observe`` wants to be called."""
-        self.odd = 0
-        self.gaps: list[int] = []
-
-    @classmethod
-    def restored(cls, state: TrackState) -> Track:
-        track = cls()
-        track.points, track.scored = state.points, state.scored
-        track.error, track.variance, track.coverage = state.error, state.variance, state.coverage
-        track.step_ms, track.mark, track.check_at = state.step_ms, state.mark, state.check_at
-        track.odd, track.gaps = state.odd, state.gaps
-        return track
-
-    @property
-    def state(self) -> TrackState:
-        return TrackState(
-            self.points,
-            self.scored,
-            self.error,
-            self.variance,
-            self.coverage,
-            self.step_ms,
-            self.mark,
-            self.check_at,
-            self.odd,
-            self.gaps,
+    for i in range(rows.shape[0]):
+        track: Any = tracks[rows[i]]
+        track.points += 1
+        if track.points >= track.check_at:
+            if track.check_at:
+                _check_step(track, timestamps[i])
+            else:
+                _sample_step(track, timestamps[i])
+            track.mark = timestamps[i]
+        residual = residuals[i]
+        if residual != residual:
+            relative[i] = np.nan
+            continue
+        size = abs(residual)
+        relative[i] = (
+            np.nan if track.scored == 0 else 0.0 if size == 0 else (size / (size + track.error))
         )
-
-    @property
-    def step(self) -> int:
-        """Best known time step, ms; 0 before two timestamps in order."""
-        return self.step_ms or (_median(self.gaps) if self.gaps else 0)
-
-    def observe(self, timestamp: int) -> None:
-        """Take in the timestamp of a value at or after ``check_at``."""
-        if self.check_at:
-            self._check(timestamp)
-        else:
-            self._sample(timestamp)
-        self.mark = timestamp
-
-    def _sample(self, timestamp: int) -> None:
-        if self.mark != NEVER and timestamp > self.mark:
-            self.gaps.append(timestamp - self.mark)
-        if len(self.gaps) == STEP_SAMPLE:
-            self.step_ms = _median(self.gaps)
-            self.gaps = []
-            self.check_at = self.points + STEP_CHECK
-
-    def _check(self, timestamp: int) -> None:
-        mean_gap = (timestamp - self.mark) / STEP_CHECK
-        steady = self.step_ms / STEP_TOLERANCE <= mean_gap <= self.step_ms * STEP_TOLERANCE
-        self.odd = 0 if steady else self.odd + 1
-        if self.odd == 2:
-            self.odd = self.check_at = 0
-        else:
-            self.check_at = self.points + STEP_CHECK
-
-    def first_score(self, residual: float, level: float) -> None:
-        """Take in the first residual; there was no interval yet, so coverage starts as promised."""
-        self.scored = 1
-        self.error = abs(residual)
-        self.variance = residual * residual
-        self.coverage = level
+        _score(track, values[i], size)
 
 
-def _median(gaps: list[int]) -> int:
-    return sorted(gaps)[len(gaps) // 2]
+@compiled
+def _score(track: Any, value: float, size: float) -> None:
+    square = size * size
+    if value != 0:
+        track.percentages = min(track.percentages + 1, MEMORY)
+        # a tiny value must not overflow the mean
+        share = min(size / abs(value), 1e12)
+        track.percentage += (share - track.percentage) / track.percentages
+    track.scored = min(track.scored + 1, MEMORY)
+    track.error += (size - track.error) / track.scored
+    track.variance += (square - track.variance) / track.scored
+
+
+@compiled
+def _sample_step(track: Any, timestamp: int) -> None:
+    if track.mark != NEVER and timestamp > track.mark:
+        track.gaps[track.gap_count] = timestamp - track.mark
+        track.gap_count += 1
+    if track.gap_count == STEP_SAMPLE:
+        track.step_ms = np.sort(track.gaps)[STEP_SAMPLE // 2]
+        track.gaps[:] = 0
+        track.gap_count = 0
+        track.check_at = track.points + STEP_CHECK
+
+
+@compiled
+def _check_step(track: Any, timestamp: int) -> None:
+    mean_gap = (timestamp - track.mark) / STEP_CHECK
+    steady = track.step_ms / STEP_TOLERANCE <= mean_gap <= track.step_ms * STEP_TOLERANCE
+    track.odd = 0 if steady else track.odd + 1
+    if track.odd == 2:
+        track.odd = 0
+        track.check_at = 0
+    else:
+        track.check_at = track.points + STEP_CHECK
+
+
+@compiled
+def score_member(
+    members: NDArray[Any],
+    member: int,
+    rows: IntArray,
+    values: FloatArray,
+    forecasts: FloatArray,
+    width: float,
+    level: float,
+) -> None:
+    """Take one model's one-step forecasts into ``members[row, member]``; NaN is passed over.
+
+    ``width`` is the half width, in running errors, of the interval that should hold ``level``.
+    """
+    for i in range(rows.shape[0]):
+        size = abs(values[i] - forecasts[i])
+        if size == size:
+            known: Any = members[rows[i], member]
+            if known.scored == 0:
+                # there was no interval yet, so coverage starts as promised
+                known.coverage = level
+            else:
+                hit = 1.0 if size <= width * known.error else 0.0
+                known.coverage += (hit - known.coverage) / min(known.scored + 1, MEMORY)
+            known.scored = min(known.scored + 1, MEMORY)
+            known.error += (size - known.error) / known.scored
+
+
+def step_of(track: Any) -> int:
+    """Best known time step, ms; 0 before two timestamps in order."""
+    count = int(track["gap_count"])
+    if track["step_ms"] or not count:
+        return int(track["step_ms"])
+    return int(np.sort(track["gaps"][:count])[count // 2])

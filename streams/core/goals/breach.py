@@ -40,8 +40,8 @@ class BreachForecast:
     direction: Direction
     limit: float
     probability: float
-    """0..1 that the limit is passed: the largest chance of any single step, thus a lower bound
-    of the chance that it is passed at some step."""
+    """0..1 that the limit is passed at some step. Where the forecaster keeps no record of how far
+    extremes lie from its forecasts: the largest chance of any single step, a lower bound."""
     crosses: bool
     """Whether it is passed now or by the forecast mean."""
     predicted_time: int
@@ -65,12 +65,15 @@ def predict_breach(  # noqa: PLR0913 - a forecast's columns and scale, and its l
     current: float,
     limit: float,
     direction: Direction,
+    path_probability: float | None = None,
 ) -> BreachForecast | None:
     """How ``forecast_mean`` (one value a step, the first at ``now + step_ms``) meets ``limit``.
 
     ``lower`` and ``upper`` enclose the mass ``level`` (0..1 exclusive) of a normal distribution
-    at each step. A current value past the limit is a breach now, with probability 1. None when
-    there is nothing to judge: no steps, no side (direction reach), or a number that is not finite.
+    at each step. ``path_probability`` is the forecaster's own chance that the limit is passed at
+    some step, when it has one. A current value past the limit is a breach now, with probability 1.
+    None when there is nothing to judge: no steps, no side (direction reach), or a number that is
+    not finite.
     """
     numbers = (*forecast_mean, *lower, *upper, current, limit)
     if direction is Direction.REACH or not forecast_mean or not all(map(math.isfinite, numbers)):
@@ -85,12 +88,14 @@ def predict_breach(  # noqa: PLR0913 - a forecast's columns and scale, and its l
     worst = min(range(len(scores)), key=scores.__getitem__)
     first = next((step for step, margin in enumerate(margins) if margin < 0), worst)
     past_now = sign * (current - limit) > 0
+    at_worst = _chance_past(scores[worst])
+    probability = at_worst if path_probability is None else path_probability
     peak = sign * max(sign * mean for mean in forecast_mean)
     return BreachForecast(
         metric=metric,
         direction=direction,
         limit=limit,
-        probability=1.0 if past_now else _chance_past(scores[worst]),
+        probability=1.0 if past_now else probability,
         crosses=past_now or margins[first] < 0,
         predicted_time=now if past_now else now + (first + 1) * step_ms,
         current=current,
@@ -226,7 +231,7 @@ def _describe(breach: BreachForecast, metric_config: MetricConfig, now: int) -> 
     of = "" if metric_config.capacity is None else f" of {metric_config.capacity:g}{unit} capacity"
     return (
         f"{breach.metric} is {breach.current:g}{unit}{of} and passes {side} {breach.limit:g}{unit} "
-        f"{when} with probability {breach.probability:.2f} or more; worst forecast "
+        f"{when} with probability {breach.probability:.2f}; worst forecast "
         f"{breach.peak:g}{unit} within {breach.horizon_ms / 60_000:.3g} min"
     )
 

@@ -190,16 +190,15 @@ class Goalkeeper:
 
     def _noise(self, row: int) -> float:
         """Running one-step forecast error: a change below it says nothing about the trend."""
-        forecast = self._series.bank.forecast(row, 1, self._config.forecasting.level)
-        return 0.0 if forecast is None else forecast.error
+        quality = self._series.bank.quality(row)
+        return 0.0 if quality is None else quality.error
 
     def _confidence(self, turn: Turn, readings: Mapping[str, MetricReading]) -> float | None:
-        """Lowest interval coverage among the measured targets; None before any was scored."""
+        """Lowest forecast confidence among the measured targets; None before any was scored."""
         keys = [series_key(turn.state.entity_id, metric) for metric in readings]
         rows = [row for key in keys if (row := self._series.find(key)) is not None]
-        level = self._config.forecasting.level
-        forecasts = [self._series.bank.forecast(row, 1, level) for row in rows]
-        return min((f.coverage for f in forecasts if f is not None), default=None)
+        known = [quality for row in rows if (quality := self._series.bank.quality(row))]
+        return min((quality.confidence for quality in known), default=None)
 
 
 def _known(value: float) -> float | None:

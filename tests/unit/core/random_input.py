@@ -75,7 +75,9 @@ configs = st.builds(
     CoreConfig,
     forecasting=st.builds(
         ForecastConfig,
-        models=st.sampled_from([("holt_winters",), ("holt_winters", "snarimax")]),
+        models=st.sampled_from(
+            [("holt_winters",), ("ensemble", "holt_winters"), ("holt_winters", "snarimax")]
+        ),
         min_points=st.integers(2, 4),
         horizon=st.integers(1, 3),
         interval_ms=st.sampled_from([0, 1, 7, 40]),

@@ -79,11 +79,11 @@ def test_confidence_is_that_of_the_least_known_target() -> None:
     row = bench.partition.series.find("svc\x1fload")
     assert row is not None
     (suggestion,) = bench.send("actions", action("a-2")).records("suggestions")
-    coverages = []
+    known = []
     for name in ("queue", "load"):
         found = bench.partition.series.find(f"svc\x1f{name}")
         assert found is not None
-        forecast = bench.partition.series.bank.forecast(found, 1, 0.95)
-        assert forecast is not None
-        coverages.append(forecast.coverage)
-    assert suggestion.confidence == min(coverages)
+        quality = bench.partition.series.bank.quality(found)
+        assert quality is not None
+        known.append(quality.confidence)
+    assert suggestion.confidence == min(known)

@@ -52,9 +52,19 @@ def test_dry_run_is_answered_and_not_dispatched(bench: Bench) -> None:
 
 def test_action_without_goals_is_dispatched_without_a_suggestion(bench: Bench) -> None:
     seen = bench.send("actions", action())
-    assert (seen.dispatches, seen.emissions) == ([("a-1", False)], [])
+    assert seen.dispatches == [("a-1", False)]
+    assert [emission.topic for emission in seen.emissions] == ["events"]
     assert bench.partition.is_pending(action())
     assert not bench.partition.is_pending(action("a-2"))
+
+
+@pytest.mark.spec("S1-018")
+def test_an_action_that_is_carried_out_is_an_event(bench: Bench) -> None:
+    (told,) = bench.send("actions", action()).records("events")
+    assert told.event_type == f"agent_execution_{action().action_type}"
+    assert told.metadata["task"] == action().action_type
+    assert told.metadata["action_id"] == "a-1"
+    assert bench.send("events", told).emissions == []
 
 
 def test_outcome_that_comes_before_its_action_suppresses_it(bench: Bench) -> None:

@@ -30,8 +30,27 @@ from streams.settings.sections import (
 
 def test_the_defaults_are_those_of_the_core() -> None:
     assert Settings().core() == CoreConfig()
-    given_metric = load_settings(overrides={"metrics.cpu.unit": ""}, environ={})
-    assert given_metric.core().metrics["cpu"] == MetricConfig()
+    given_metric = load_settings(overrides={"metrics.rate.unit": ""}, environ={})
+    assert given_metric.core().metrics["rate"] == MetricConfig()
+
+
+@pytest.mark.parametrize(
+    ("resource", "capacity"),
+    [
+        ("cpu", 100),
+        ("memory", 100),
+        ("api_calls", 10_000),
+        ("token_budget", 1_000_000),
+        ("storage", 1_000),
+        ("network", 1_000),
+    ],
+)
+def test_what_is_not_said_of_a_resource_stays(resource: str, capacity: float) -> None:
+    changed = load_settings(overrides={f"metrics.{resource}.limit_ratio": "0.9"}, environ={})
+    found = changed.core().metrics[resource]
+    assert (found.capacity, found.limit_ratio) == (capacity, 0.9)
+    emptied = load_settings(overrides={f"metrics.{resource}.unit": "x"}, environ={})
+    assert emptied.core().metrics[resource].unit == "x"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +80,9 @@ def test_seconds_become_milliseconds() -> None:
     core = load_settings(overrides=overrides, environ={}).core()
     assert core.forecasting.interval_ms == 250
     assert (core.goals.lead_ms, core.goals.hold_ms) == (90_000, 0)
-    assert core.metric("load") == MetricConfig(capacity=100.0, direction=Direction.AT_LEAST)
+    assert core.metric("load") == MetricConfig(
+        capacity=100.0, unit="%", direction=Direction.AT_LEAST
+    )
     assert core.ids_kept == 7
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import numpy as np
@@ -138,6 +139,52 @@ class Hoards(LastValue):
             self.last[row] = self.history[row][-1]
 
 
+class HoardsUnseen(LastValue):
+    """Remembers all values, but not in its dumps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[float] = []
+
+    def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
+        self.history += values.tolist()
+        return super().learn_many(rows, timestamps, values)
+
+
+class Guesses(LastValue):
+    def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
+        return super().learn_many(rows, timestamps, values) + random.random()
+
+
+class OverflowsLate(LastValue):
+    def forecast(self, row: int, horizon: int) -> FloatArray:
+        forecast = super().forecast(row, horizon)
+        forecast[150:] = np.inf
+        return forecast
+
+
+class SpreadsNan(LastValue):
+    def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
+        forecasts = super().learn_many(rows, timestamps, values)
+        if np.isnan(values).any():
+            self.last[0] = 0.0
+        return forecasts
+
+
+class KeepsNan(LastValue):
+    """Is not ready any more once it has seen NaN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.poisoned: set[int] = set()
+
+    def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
+        forecasts = super().learn_many(rows, timestamps, values)
+        self.poisoned |= set(rows[np.isnan(values)].tolist())
+        forecasts[np.isin(rows, list(self.poisoned))] = np.nan
+        return forecasts
+
+
 class ScalesCallersValues(LastValue):
     def learn_many(self, rows: IntArray, timestamps: IntArray, values: FloatArray) -> FloatArray:
         forecasts = super().learn_many(rows, timestamps, values)
@@ -153,6 +200,11 @@ def test_a_correct_forecaster_passes() -> None:
     ("factory", "message"),
     [
         (Nameless, "name is empty"),
+        (Guesses, "two runs differ"),
+        (OverflowsLate, "not finite 168 steps ahead"),
+        (SpreadsNan, "suffers from another's NaN"),
+        (KeepsNan, "outlast a reset"),
+        (HoardsUnseen, "memory grew"),
         (Overflows, "not finite"),
         (LearnsBatchMeans, "depends? on how batches are cut"),
         (MixesRows, "rows influence each other"),

@@ -15,6 +15,7 @@ from streams.testing import forecaster_contract as contract
 
 LIGHT = ("holt_winters",)
 RIVER = ("holt_winters", "snarimax")
+DEFAULT = ForecastConfig().models
 MINUTE = 60_000
 
 
@@ -109,7 +110,7 @@ records = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(records=records, cuts=st.lists(st.integers(0, 150), max_size=12), seed=st.integers(0, 9))
-@pytest.mark.parametrize("models", [LIGHT, RIVER], ids=str)
+@pytest.mark.parametrize("models", [LIGHT, RIVER, DEFAULT], ids=str)
 def test_cuts_and_restarts_change_nothing(
     models: tuple[str, ...],
     records: list[tuple[int, int, float]],
@@ -165,7 +166,7 @@ def test_a_forecast_out_of_range_is_refused(horizon: int, level: float, field: s
 
 
 def test_a_constant_has_an_interval_of_no_width() -> None:
-    for models in (LIGHT, RIVER):
+    for models in (LIGHT, RIVER, DEFAULT):
         for value in (10.0, 0.1, 1e300):
             bank = make(*models)
             learn(bank, np.full(20, value))
@@ -217,7 +218,7 @@ def test_the_error_is_that_of_forecasts_made_before_each_value() -> None:
 
 
 @pytest.mark.spec("S1-034")
-@pytest.mark.parametrize("models", [LIGHT, RIVER], ids=str)
+@pytest.mark.parametrize("models", [LIGHT, RIVER, DEFAULT], ids=str)
 def test_a_level_shift_is_followed_without_retraining(models: tuple[str, ...]) -> None:
     bank = make(*models)
     learned = learn(bank, 10 + 0.5 * noise(300))
@@ -247,8 +248,8 @@ def test_forecast_steps_are_as_long_as_the_gaps() -> None:
 # -- several models -------------------------------------------------------------------------------
 
 
-def test_the_method_names_the_models_that_took_part() -> None:
-    bank = make(*RIVER, min_points=2)
+def test_forecasts_come_from_the_first_model_that_is_ready() -> None:
+    bank = make("snarimax", "holt_winters", min_points=2)
     learn(bank, noise(5))
     early = bank.forecast(0, 3, 0.9)
     assert early is not None
@@ -256,12 +257,13 @@ def test_the_method_names_the_models_that_took_part() -> None:
     learn(bank, noise(50), start=5)
     later = bank.forecast(0, 3, 0.9)
     assert later is not None
-    assert later.method == "ensemble(holt_winters,snarimax)"
+    assert later.method == "snarimax"
+    assert later.members == ("snarimax",)
 
 
 @pytest.mark.spec("S1-026")
 def test_a_model_that_fails_is_left_out_and_not_named() -> None:
-    bank = make(*RIVER)
+    bank = make("snarimax", "holt_winters")
     values = noise(200)
     values[180] = 1e12  # SNARIMAX's regression runs away and it has to start anew
     learn(bank, values[:185])
@@ -271,24 +273,85 @@ def test_a_model_that_fails_is_left_out_and_not_named() -> None:
     assert np.isfinite(found.mean).all()
 
 
-def test_the_better_model_weighs_more() -> None:
-    values = 10 * (-1.0) ** np.arange(400) + 0.1 * noise(400)  # alternates: one for SNARIMAX
-    bank = make(*RIVER)
-    learn(bank, values)
-    single = make("snarimax")
-    learn(single, values)
-    found, best = bank.forecast(0, 4, 0.9), single.forecast(0, 4, 0.9)
+@pytest.mark.spec("S1-073")
+@pytest.mark.parametrize("method", DEFAULT)
+def test_a_method_that_runs_can_be_asked_for(method: str) -> None:
+    bank = make(*DEFAULT)
+    learn(bank, noise(100))
+    found = bank.forecast(0, 3, 0.9, method)
     assert found is not None
-    assert best is not None
-    np.testing.assert_allclose(found.mean, best.mean, atol=0.5)
-    assert found.error < 1
+    assert found.method == method
 
 
-def test_the_first_model_gives_the_prediction() -> None:
+@pytest.mark.spec("S1-024")
+@pytest.mark.spec("S1-025")
+@pytest.mark.parametrize("method", ["prophet", "lstm", "snarimax", "nonsense"])
+def test_a_method_that_does_not_run_is_refused_with_those_that_do(method: str) -> None:
+    bank = make(*DEFAULT)
+    learn(bank, noise(100))
+    with pytest.raises(UnknownName, match="ensemble, holt_winters"):
+        bank.forecast(0, 3, 0.9, method)
+
+
+def test_predictions_are_those_of_the_first_ready_model() -> None:
     values = noise(100)
     learned = learn(make("snarimax", "holt_winters"), values)
-    np.testing.assert_array_equal(learned.predicted, learn(make("snarimax"), values).predicted)
+    first = learn(make("snarimax"), values).predicted
+    ready = ~np.isnan(first)
+    np.testing.assert_array_equal(learned.predicted[ready], first[ready])
+    fallback = learn(make(), values).predicted
+    np.testing.assert_array_equal(learned.predicted[~ready], fallback[~ready])
     np.testing.assert_array_equal(learned.residual, values - learned.predicted)
+
+
+def test_every_model_keeps_its_error() -> None:
+    values = 10 * (-1.0) ** np.arange(400) + 0.1 * noise(400)  # alternates: not one for a level
+    bank = make(*DEFAULT)
+    learn(bank, values)
+    accuracy = bank.accuracy(0)
+    assert accuracy.models.keys() == set(DEFAULT)
+    assert accuracy.mae is not None
+    assert accuracy.models["ensemble"] < accuracy.models["holt_winters"]
+    assert accuracy.mae == pytest.approx(accuracy.models["ensemble"], rel=0.2)
+    assert accuracy.points == 400
+
+
+# -- what is noticed ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("models", [LIGHT, DEFAULT], ids=str)
+def test_an_outlier_is_one_anomaly(models: tuple[str, ...]) -> None:
+    values = 100 + noise(600)
+    values[400] = 100 + 12
+    learned = learn(make(*models), values)
+    assert np.flatnonzero(learned.alarm).tolist() == [400]
+    assert learned.score[400] >= ForecastConfig().anomaly_threshold
+
+
+def test_a_drift_makes_the_weights_anew_a_fixed_number_of_values_later() -> None:
+    values = np.concatenate([noise(1000), 8 * noise(400, seed=1)])
+    bank = make(*DEFAULT)
+    learned = learn(bank, values)
+    assert learned.drift[1000:].any()
+    one_by_one = make(*DEFAULT)
+    for position, value in enumerate(values):
+        learn(one_by_one, value.reshape(1), start=position)
+    assert one_by_one.dump(0) == bank.dump(0)
+
+
+def test_the_quality_is_that_of_the_forecast() -> None:
+    for models in (LIGHT, DEFAULT):
+        bank = make(*models, min_points=10)
+        assert bank.quality(0) is None
+        learn(bank, noise(9))
+        assert bank.quality(0) is None
+        learn(bank, noise(200, seed=3), start=9)
+        quality, found = bank.quality(0), bank.forecast(0, 5, 0.9)
+        assert quality is not None
+        assert found is not None
+        assert (quality.error, quality.coverage) == (found.error, found.coverage)
+        assert quality.confidence == found.confidence
+        assert 0.5 < quality.confidence <= 1
 
 
 # -- rows and state -------------------------------------------------------------------------------
@@ -306,7 +369,7 @@ def test_a_row_can_be_used_for_another_series() -> None:
 
 def test_an_empty_batch_is_learned() -> None:
     learned = learn(make(*RIVER), np.empty(0))
-    assert [len(column) for column in learned] == [0, 0, 0]
+    assert [len(column) for column in learned] == [0] * 6
 
 
 def test_a_newly_configured_model_starts_anew() -> None:
@@ -346,8 +409,9 @@ def test_drift_detection_starts_anew_after_another_river(monkeypatch: pytest.Mon
     learn(bank, noise(50))
     stored = bank.dump(0)
     monkeypatch.setattr("streams.core.forecasting.drift.STATE_VERSION", "river-99")
-    assert bank.load(0, stored) == ["drift"]
-    assert bank.forecast(0, 3, 0.9) is not None
+    other = make()
+    assert other.load(0, stored) == ["drift"]
+    assert other.forecast(0, 3, 0.9) is not None
 
 
 @given(position=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -365,7 +429,7 @@ def test_every_flipped_bit_is_noticed(position: int, bit: int) -> None:
 def test_a_state_is_small() -> None:
     bank = make()
     learn(bank, noise(1000))
-    assert len(bank.dump(0)) < 1400
+    assert len(bank.dump(0)) < 1800
 
 
 def test_models_that_do_not_exist_or_come_twice_are_refused() -> None:

@@ -11,7 +11,7 @@ def test_the_interval_is_normal(level: float, deviations: float) -> None:
 
 def test_it_grows_with_the_square_root_of_the_step() -> None:
     assert growth(4).tolist() == [1.0, 2**0.5, 3**0.5, 2.0]
-    np.testing.assert_allclose(margins(9.0, 0.95, 4), 3 * 1.96 * growth(4), rtol=1e-4)
+    np.testing.assert_allclose(margins(3.0, 0.95, 4), 3 * 1.96 * growth(4), rtol=1e-4)
 
 
 def test_nobody_can_change_the_shared_growth() -> None:

@@ -11,7 +11,9 @@ CONFIG = ForecastConfig()
 OWN = "streams.core.forecasting.holt_winters:HoltWintersForecaster"
 
 
-@pytest.mark.parametrize("name", ["holt_winters", "snarimax"])
+@pytest.mark.parametrize(
+    "name", ["exponential_smoothing", "holt_winters", "sarima", "seasonal_profile", "snarimax"]
+)
 def test_built_in_forecasters_are_found_by_their_name(name: str) -> None:
     assert registry.create(name, CONFIG).name == name
     assert name in registry.available()
@@ -33,7 +35,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
 def test_a_forecaster_is_found_in_an_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, "mine", OWN)
     assert isinstance(registry.create("mine", CONFIG), HoltWintersForecaster)
-    assert registry.available() == ("holt_winters", "mine", "snarimax")
+    assert registry.available() == tuple(sorted({*registry.BUILT_IN, "mine"}))
 
 
 def test_a_package_cannot_take_a_built_in_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,4 +58,4 @@ def test_an_unknown_name_lists_what_there_is(name: str) -> None:
         registry.create(name, CONFIG)
     assert caught.value.value == name
     assert caught.value.field == "forecasting.models"
-    assert "holt_winters, snarimax" in caught.value.remedy
+    assert ", ".join(registry.available()) in caught.value.remedy

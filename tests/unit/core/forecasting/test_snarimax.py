@@ -4,6 +4,7 @@ from river.time_series import SNARIMAX
 
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.snarimax import WARM_UP, SnarimaxForecaster
+from streams.core.forecasting.snarimax_model import FARTHEST_LAG, LagScaler, regressor
 from streams.errors import ConfigError, StateError
 from streams.testing import check_forecaster
 
@@ -29,16 +30,18 @@ def noise(size: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(size)
 
 
-@pytest.mark.parametrize("orders", [(2, 1, 1), (3, 0, 0), (1, 2, 2), (0, 0, 0)])
-def test_it_keeps_the_contract(orders: tuple[int, int, int]) -> None:
-    check_forecaster(lambda: SnarimaxForecaster(config(orders)))
+@pytest.mark.parametrize(
+    ("orders", "length"), [((2, 1, 1), 120), ((3, 0, 0), 60), ((1, 2, 2), 60), ((0, 0, 0), 60)]
+)
+def test_it_keeps_the_contract(orders: tuple[int, int, int], length: int) -> None:
+    check_forecaster(lambda: SnarimaxForecaster(config(orders)), length=length)
 
 
 @pytest.mark.parametrize("orders", ORDERS)
 def test_it_is_rivers_model_on_values_in_units_to_the_last_bit(
     orders: tuple[int, int, int],
 ) -> None:
-    forecaster, river = make(orders), SNARIMAX(*orders)
+    forecaster, river = make(orders), SNARIMAX(*orders, regressor=regressor())
     values = 20 + 3 * noise(600) + np.sin(np.arange(600) / 9)
     warm_up = forecaster._warm_up_values
     first = values[:warm_up].tolist()
@@ -73,6 +76,32 @@ def test_a_rising_line_is_continued() -> None:
     learn(forecaster, np.arange(100.0))
     forecast = forecaster.forecast(0, 24)
     assert forecast[-1] > forecast[0] > 99
+
+
+def test_a_spike_does_not_throw_its_weights() -> None:
+    values = noise(1000)
+    values[200::200] = 1000
+    forecaster = make()
+    given = learn(forecaster, values)
+    quiet = np.arange(values.size) % 200 > 20
+    quiet[:20] = False
+    assert np.abs(given - values)[quiet].mean() < 3 * np.abs(np.diff(noise(1000))).mean()
+
+
+def test_a_line_with_hardly_any_noise_is_continued() -> None:
+    forecaster = make()
+    line = 5 * np.arange(120.0)
+    learn(forecaster, line[:96] + 1e-6 * noise(96))
+    assert np.abs(forecaster.forecast(0, 24) - line[96:]).max() < 60
+
+
+def test_lags_are_cut_off_far_from_their_mean() -> None:
+    scaler = LagScaler()
+    for value in (-1.0, 1.0):
+        scaler.learn_one({"y-1": value})
+    assert scaler.transform_one({"y-1": 0.5}) == {"y-1": 0.5}
+    assert scaler.transform_one({"y-1": 99.0}) == {"y-1": FARTHEST_LAG}
+    assert scaler.transform_one({"y-1": -99.0}) == {"y-1": -FARTHEST_LAG}
 
 
 def test_raw_bytes_do_not_make_it_diverge() -> None:

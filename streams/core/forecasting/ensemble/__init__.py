@@ -1,0 +1,1 @@
+"""The default forecaster: many plain forecasts of one series over plain rows, compiled."""
