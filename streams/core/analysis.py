@@ -1,4 +1,4 @@
-"""Looks ahead for one series: forecast, predicted breach, and the goal that follows."""
+"""Looks ahead at a series: forecast, predicted breach and its goal, the state of the entity."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ from streams.core.config import CoreConfig
 from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.breach import breach_goal, predict_breach, prediction_record
 from streams.core.goals.keeper import Goalkeeper
+from streams.core.pattern_watch import PatternWatch
 from streams.core.series import SeriesStore
+from streams.core.state_watch import PREDICTIONS, StateWatch
+from streams.core.states.resource import is_resource
 from streams.core.turn import Turn
 from streams.records import Direction, Forecast, Prediction
 
 FORECASTS = "forecasts"
-PREDICTIONS = "predictions"
+MOST_METRICS = 256
+"""Metrics of one entity that are looked at together."""
 
 
 class Analysis:
     """Runs where an analysis is due or a value has just passed its limit."""
 
-    def __init__(self, config: CoreConfig, series: SeriesStore, goals: Goalkeeper) -> None:
+    def __init__(
+        self, config: CoreConfig, series: SeriesStore, goals: Goalkeeper, patterns: PatternWatch
+    ) -> None:
         self._config = config
         self._series = series
         self._goals = goals
+        self._patterns = patterns
+        self._states = StateWatch(config, series)
 
     def run(self, turn: Turn, row: int) -> None:
         settings = self._config.forecasting
@@ -28,8 +36,18 @@ class Analysis:
         if forecast is None:
             return
         metric = self._series.metrics[row]
+        self._remember(turn, metric)
         turn.emit(FORECASTS, _record(turn, metric, forecast))
         self._look_for_breach(turn, row, metric, forecast)
+        self._patterns.on_analysis(turn, row, metric)
+        if is_resource(self._config.metric(metric)):
+            self._states.run(turn, self._patterns.usable(turn))
+
+    def _remember(self, turn: Turn, metric: str) -> None:
+        metrics = turn.state.metrics
+        if metric not in metrics and len(metrics) < MOST_METRICS:
+            metrics.append(metric)
+            turn.touched = True
 
     def _look_for_breach(self, turn: Turn, row: int, metric: str, forecast: SeriesForecast) -> None:
         known = self._config.metric(metric)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
+from streams.core.patterns.config import PatternConfig
+from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 
@@ -164,6 +167,10 @@ class CoreConfig:
     suggestions: SuggestionConfig = field(default_factory=SuggestionConfig)
     metrics: Mapping[str, MetricConfig] = field(default_factory=lambda: dict(RESOURCES))
     """By name. A metric with a capacity is a resource."""
+    states: StateConfig = field(default_factory=StateConfig)
+    patterns: PatternConfig = field(default_factory=PatternConfig)
+    zone: tzinfo = UTC
+    """Where hours of the day and weekdays of patterns are counted."""
     aliases: dict[str, str] = field(default_factory=dict[str, str])
     """Other names of a metric, e.g. cpu -> cpu_usage."""
     outcomes_kept: int = 10

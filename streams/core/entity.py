@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from streams.core.patterns.state import PatternState
 from streams.errors import StateError
 from streams.records import Action, Goal, Outcome, Prediction, Suggestion
 
@@ -37,7 +38,12 @@ class EntityState(msgspec.Struct, kw_only=True):
     published_progress: dict[str, float] = {}
     """Progress of each open goal as last published, by goal id."""
     predictions: dict[str, Prediction] = {}
-    """Latest per metric."""
+    """Latest predicted breach per metric."""
+    outlook: Prediction | None = None
+    """Latest prediction of the entity's state, as published."""
+    patterns: PatternState = msgspec.field(default_factory=PatternState)
+    metrics: list[str] = []
+    """Metrics that were analysed, in the order of their first analysis."""
     suggestion: Suggestion | None = None
     pending: dict[str, PendingAction] = {}
     """By action id."""

@@ -21,8 +21,11 @@ from streams.core.incidents import (
     execution_event,
     model_event,
 )
+from streams.core.pattern_watch import PatternWatch
 from streams.core.series import SeriesStore
+from streams.core.transfer import IMPORT, decode_knowledge, is_empty
 from streams.core.turn import Turn
+from streams.errors import InvalidRecord
 from streams.records import (
     Action,
     CauseKind,
@@ -44,10 +47,12 @@ class Rules:
     def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
         self._config = config
         self._goals = Goalkeeper(config, series)
-        self._analysis = Analysis(config, series, self._goals)
+        self._patterns = PatternWatch(config, series)
+        self._analysis = Analysis(config, series, self._goals, self._patterns)
         self._commands: dict[str, Callable[[Turn, Command], None]] = {
             "goal.create": self._create_goal,
             "goal.cancel": self._cancel_goal,
+            IMPORT: self._import,
         }
 
     def concerns(self, source: str, record: Record) -> bool:
@@ -101,6 +106,7 @@ class Rules:
         turn.touched = True
         if finding.is_anomaly:
             turn.emit(EVENTS, anomaly_event(turn, metric, finding))
+            self._patterns.on_anomaly(turn, metric, finding)
         if finding.is_drift:
             turn.emit(EVENTS, drift_event(turn, metric, finding))
         for change in finding.changes:
@@ -111,7 +117,9 @@ class Rules:
             return
         self._goals.suggest(turn, action)
         if not action.dry_run:
-            turn.emit(EVENTS, execution_event(turn, action))
+            event = execution_event(turn, action)
+            turn.emit(EVENTS, event)
+            self._patterns.on_event(turn, event)
             turn.state.pending[action.action_id] = PendingAction(
                 action=action, accepted_at=turn.now
             )
@@ -133,6 +141,8 @@ class Rules:
             return
         if event.event_type == GOAL_STATE:
             self._goals.replace_targets(turn, event)
+        else:
+            self._patterns.on_event(turn, event)
 
     def _on_command(self, turn: Turn, command: Command) -> None:
         if not self._first(turn, "command", command.command_id):
@@ -178,6 +188,21 @@ class Rules:
     def _cancel_goal(self, turn: Turn, command: Command) -> None:
         if not self._goals.cancel(turn, command.target, command.arguments.get("reason", "")):
             turn.reject("unknown_goal", f"target is {command.target!r}; name an open goal")
+
+    def _import(self, turn: Turn, command: Command) -> None:
+        if not is_empty(turn.state):
+            turn.reject("not_empty", f"{command.entity_id!r} has goals or patterns of its own")
+            return
+        try:
+            text = command.arguments.get("knowledge", "")
+            knowledge = decode_knowledge(text, command.entity_id)
+        except InvalidRecord as error:
+            turn.reject("invalid_import", str(error))
+            return
+        turn.state.patterns = knowledge.patterns
+        turn.state.metrics = knowledge.metrics
+        self._goals.restore(turn, knowledge.goals)
+        self._patterns.tell_all(turn)
 
     def _first(self, turn: Turn, kind: str, id_: str) -> bool:
         """Note an id; False when it was handled before."""

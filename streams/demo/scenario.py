@@ -129,9 +129,6 @@ def demo_settings(given: Settings) -> Settings:
             "web": given.web,
             "logging": given.logging,
             "forecasting": {
-                "models": ("holt_winters", "snarimax"),
-                "alpha": 0.1,
-                "beta": 0.01,
                 "horizon": 72,  # 6 h of 5-minute steps
             },
             "goals": {"lead_seconds": 0, "hold_seconds": 12 * 3600},

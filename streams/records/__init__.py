@@ -8,7 +8,15 @@ from streams.records.deadletter import DeadLetter, Header
 from streams.records.decision import Candidate, Decision
 from streams.records.event import Event
 from streams.records.feedback import Feedback, Observation
-from streams.records.forecast import Forecast, Pattern, PatternType, Prediction, PredictionKind
+from streams.records.forecast import (
+    Bottleneck,
+    Forecast,
+    Pattern,
+    PatternType,
+    Prediction,
+    PredictionKind,
+    ResourceDemand,
+)
 from streams.records.goal import (
     CauseKind,
     Direction,
@@ -48,6 +56,7 @@ __all__ = [
     "RECORD_TYPES",
     "Action",
     "Alert",
+    "Bottleneck",
     "Candidate",
     "CauseKind",
     "Command",
@@ -79,6 +88,7 @@ __all__ = [
     "PredictionKind",
     "Priority",
     "Record",
+    "ResourceDemand",
     "Severity",
     "Strategy",
     "Suggestion",

@@ -12,12 +12,16 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams.core.batch import series_key, split_series_key
+from streams.core.config import CoreConfig
 from streams.core.entity import EntityState
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.results import Accuracy, SeriesForecast
 from streams.core.partition import Partition
+from streams.core.patterns.detector import Origin
+from streams.core.patterns.learner import PatternLearner
 from streams.core.series import HOT
 from streams.core.store import ENTITIES, SERIES
+from streams.core.transfer import knowledge_of
 from streams.errors import UnknownName
 from streams.runtime.tables import TableSet
 
@@ -31,7 +35,7 @@ class View:
     name: str
     description: str
     key: str
-    rows: Callable[[EntityState], Mapping[str, Any]] | None
+    rows: Callable[[EntityState, PatternLearner], Mapping[str, Any]] | None
     """Rows of an entity by the second part of their keys; None for views over series."""
 
 
@@ -39,23 +43,40 @@ def _by_entity(value: Any) -> Mapping[str, Any]:
     return {} if not value else {"": value}
 
 
+def _patterns(state: EntityState, learner: PatternLearner) -> Mapping[str, Any]:
+    origin = Origin(state.entity_id, state.entity_type, state.patterns.clock)
+    return {p.pattern_id: p for p in learner.patterns(state.patterns, origin)}
+
+
 VIEWS = (
-    View("goals", "goals, open and lately closed", "entity/goal id", lambda s: s.goals),
+    View("goals", "goals, open and lately closed", "entity/goal id", lambda s, _: s.goals),
     View(
         "goal_index",
         "open goal by what it is about",
         "entity/dedupe key",
-        lambda s: {g.dedupe_key: g.goal_id for g in s.open_goals()},
+        lambda s, _: {g.dedupe_key: g.goal_id for g in s.open_goals()},
     ),
-    View("predictions", "predicted breaches", "entity/metric", lambda s: s.predictions),
-    View("suggestions", "latest suggestion", "entity", lambda s: _by_entity(s.suggestion)),
-    View("outcomes", "latest outcomes, oldest first", "entity", lambda s: _by_entity(s.outcomes)),
-    View("pending_actions", "actions without an outcome", "entity/action id", lambda s: s.pending),
+    View("predictions", "predicted breaches", "entity/metric", lambda s, _: s.predictions),
+    View("states", "latest predicted state", "entity", lambda s, _: _by_entity(s.outlook)),
+    View("patterns", "patterns of events and metrics", "entity/pattern id", _patterns),
+    View(
+        "knowledge",
+        "what goalstream export takes along",
+        "entity",
+        lambda s, _: _by_entity(knowledge_of(s)),
+    ),
+    View("suggestions", "latest suggestion", "entity", lambda s, _: _by_entity(s.suggestion)),
+    View(
+        "outcomes", "latest outcomes, oldest first", "entity", lambda s, _: _by_entity(s.outcomes)
+    ),
+    View(
+        "pending_actions", "actions without an outcome", "entity/action id", lambda s, _: s.pending
+    ),
     View(
         "seen_ids",
         "ids of events, actions, outcomes and commands lately handled",
         "entity",
-        lambda s: _by_entity(s.seen_ids),
+        lambda s, _: _by_entity(s.seen_ids),
     ),
     View("metric_state", "latest value, baseline and count", "entity/metric", None),
     View("models", "what the forecaster of a series holds", "entity/metric", None),
@@ -75,15 +96,15 @@ class Views:
         owned: Callable[[], frozenset[int]],
         tables: TableSet,
         count: int,
-        horizon: int,
-        level: float,
+        config: CoreConfig,
     ) -> None:
         self._partition = partitions
         self._owned = owned
         self._tables = tables
         self._count = count
-        self._horizon = horizon
-        self._level = level
+        self._horizon = config.forecasting.horizon
+        self._level = config.forecasting.level
+        self._learner = PatternLearner(config.patterns, config.zone)
 
     def partition_of(self, entity_id: str) -> int:
         """Partition of an entity under Kafka's murmur2 partitioner."""
@@ -104,7 +125,7 @@ class Views:
         state = self._partition(number).entities.find(entity)
         if state is None:
             return None
-        row = view.rows(state).get("" if view.key == "entity" else _split(key)[1])
+        row = view.rows(state, self._learner).get("" if view.key == "entity" else _split(key)[1])
         return None if row is None else msgspec.to_builtins(row)
 
     def scan(self, table: str, after: str, limit: int) -> tuple[list[tuple[str, object]], bool]:
@@ -186,7 +207,9 @@ class Views:
             return
         for entity in self._keys(ENTITIES, beyond[0]):
             state = self._partition(self.partition_of(entity)).entities.peek(entity)
-            rows = {} if state is None else msgspec.to_builtins(dict(view.rows(state)))
+            rows = (
+                {} if state is None else msgspec.to_builtins(dict(view.rows(state, self._learner)))
+            )
             for second, row in sorted(rows.items()):
                 if (entity, second) > beyond:
                     yield _join(view, entity, second), row

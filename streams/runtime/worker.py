@@ -217,8 +217,7 @@ class Worker:
             self.owned,
             self.tables,
             self.topology.partitions,
-            settings.forecasting.horizon,
-            settings.forecasting.level,
+            settings.core(),
         )
         self.publisher = Publisher(
             cast(Any, self.app.producer)._ensure_producer,

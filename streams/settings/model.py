@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
+from pydantic import AfterValidator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.core.config import (
@@ -16,6 +19,8 @@ from streams.core.config import (
     MetricConfig,
     SuggestionConfig,
 )
+from streams.core.patterns.config import PatternConfig
+from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.settings.sections import (
     EMBEDDED,
@@ -25,18 +30,23 @@ from streams.settings.sections import (
     KafkaSection,
     LoggingSection,
     MetricSection,
+    PatternsSection,
     RegistrySection,
     Section,
+    StatesSection,
     SuggestionsSection,
     TopicsSection,
     WebSection,
     WorkerSection,
+    checked_zone,
 )
 
 ENV_PREFIX = "GOALSTREAM_"
 ENV_DELIMITER = "__"
 
-_T = TypeVar("_T", ForecastConfig, GoalConfig, SuggestionConfig, MetricConfig)
+_T = TypeVar(
+    "_T", ForecastConfig, GoalConfig, SuggestionConfig, MetricConfig, StateConfig, PatternConfig
+)
 
 
 class Settings(BaseSettings):
@@ -57,10 +67,14 @@ class Settings(BaseSettings):
     web: WebSection = WebSection()
     logging: LoggingSection = LoggingSection()
     forecasting: ForecastingSection = ForecastingSection()
+    states: StatesSection = StatesSection()
+    patterns: PatternsSection = PatternsSection()
     goals: GoalsSection = GoalsSection()
     suggestions: SuggestionsSection = SuggestionsSection()
     metrics: dict[str, MetricSection] = {}
     aliases: dict[str, str] = {}
+    time_zone: Annotated[str, AfterValidator(checked_zone)] = "UTC"
+    """IANA name of the zone in which hours of the day and weekdays of patterns are counted."""
     outcomes_kept: Count = CoreConfig().outcomes_kept
     ids_kept: Count = CoreConfig().ids_kept
 
@@ -77,6 +91,9 @@ class Settings(BaseSettings):
         """What the core is told, in its units; ConfigError with the settings' path."""
         return CoreConfig(
             forecasting=_core_part(ForecastConfig(), "forecasting", self.forecasting),
+            states=_core_part(StateConfig(), "states", self.states),
+            patterns=_core_part(PatternConfig(), "patterns", self.patterns),
+            zone=UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone),
             goals=_core_part(GoalConfig(), "goals", self.goals),
             suggestions=_core_part(SuggestionConfig(), "suggestions", self.suggestions),
             metrics=dict(RESOURCES)

@@ -10,10 +10,13 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from streams.core.config import ForecastConfig, GoalConfig, SuggestionConfig
+from streams.core.patterns.config import PatternConfig
+from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 
@@ -57,6 +60,13 @@ def _checked_url(value: str) -> str:
 def _checked_peer(value: str) -> str:
     if not re.fullmatch(r"(https?://)?[^\s/@:]+:\d{1,5}", value):
         raise ConfigError("not a peer address", remedy="use host:port or http(s)://host:port")
+    return value
+
+
+def checked_zone(value: str) -> str:
+    """The name of a time zone that this machine knows."""
+    if value not in available_timezones():
+        raise ConfigError("not a time zone", remedy="use an IANA name such as Europe/Zurich")
     return value
 
 
@@ -171,9 +181,9 @@ class WebSection(Section):
     port: int = Field(default=5003, ge=0, le=65535)
     """0 for any free port."""
     token_file: str = ""
+    """File with the bearer token that every request must carry."""
     allowed_hosts: Texts = ()
     """Names under which readers and peers reach this worker, besides ``host`` and loopback."""
-    """File with the bearer token that every request must carry."""
     peers: Peers = ()
     """Other workers' views that a request may be passed on to; nothing else is ever asked."""
 
@@ -202,6 +212,7 @@ class LoggingSection(Section):
 
 
 _FORECAST, _GOALS, _SUGGESTIONS = ForecastConfig(), GoalConfig(), SuggestionConfig()
+_STATES, _PATTERNS = StateConfig(), PatternConfig()
 
 
 class ForecastingSection(Section):
@@ -222,6 +233,43 @@ class ForecastingSection(Section):
     level: float = _FORECAST.level
     min_points: int = _FORECAST.min_points
     interval_seconds: SecondsOrZero = _FORECAST.interval_ms / 1000
+
+
+class StatesSection(Section):
+    """Mirrors ``streams.core.states.config.StateConfig``."""
+
+    healthy: float = _STATES.healthy
+    degraded: float = _STATES.degraded
+    critical: float = _STATES.critical
+    overloaded: float = _STATES.overloaded
+    risk: float = _STATES.risk
+    quantile: float = _STATES.quantile
+
+
+class PatternsSection(Section):
+    """Mirrors ``streams.core.patterns.config.PatternConfig``."""
+
+    min_confidence: float = _PATTERNS.min_confidence
+    min_events: int = _PATTERNS.min_events
+    min_spike_events: int = _PATTERNS.min_spike_events
+    min_season_events: int = _PATTERNS.min_season_events
+    min_sequence_events: int = _PATTERNS.min_sequence_events
+    min_occurrences: int = _PATTERNS.min_occurrences
+    max_variation: float = _PATTERNS.max_variation
+    significance: float = _PATTERNS.significance
+    min_sequence_count: int = _PATTERNS.min_sequence_count
+    sequence_gap_seconds: Seconds = _PATTERNS.sequence_gap_ms / 1000
+    retire_after: int = _PATTERNS.retire_after
+    stale_after_seconds: Seconds = _PATTERNS.stale_after_ms / 1000
+    user_keys: Texts = _PATTERNS.user_keys
+    session_keys: Texts = _PATTERNS.session_keys
+    max_types: int = _PATTERNS.max_types
+    max_sequences: int = _PATTERNS.max_sequences
+    max_steps: int = _PATTERNS.max_steps
+    max_tracks: int = _PATTERNS.max_tracks
+    max_users: int = _PATTERNS.max_users
+    max_pairs: int = _PATTERNS.max_pairs
+    max_metrics: int = _PATTERNS.max_metrics
 
 
 class GoalsSection(Section):

@@ -1,13 +1,14 @@
-"""Read-only HTTP views of a worker: health, metrics and tables."""
+"""A worker over HTTP: health, metrics, tables, the forecasting API and the dashboard."""
 
 from streams.web.app import create_app
 from streams.web.options import WebOptions
 from streams.web.peers import PeerDirectory, open_peer_client
 from streams.web.server import WebServer
-from streams.web.source import Health, Page, TableInfo, ViewSource
+from streams.web.source import Health, History, Page, TableInfo, ViewSource
 
 __all__ = [
     "Health",
+    "History",
     "Page",
     "PeerDirectory",
     "TableInfo",

@@ -58,10 +58,19 @@ class ErrorDetail(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
+class Shortfall(msgspec.Struct, frozen=True):
+    """How many values a forecast needs, and how many there are."""
+
+    need: int
+    have: int
+
+
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     error: ErrorDetail
     partitions: list[int] | None = None
     """For a key that names no entity: where the row was looked for and is not."""
+    history: Shortfall | None = None
+    """For a series that is too short for a forecast."""
 
 
 class Refused(GoalstreamError):
@@ -77,17 +86,39 @@ class Refused(GoalstreamError):
         remedy: str = "",
         headers: dict[str, str] | None = None,
         partitions: list[int] | None = None,
+        history: Shortfall | None = None,
     ) -> None:
         super().__init__(message, field=field, value=value, remedy=remedy)
         self.status = status
         self.headers = headers or {}
         self.partitions = partitions
+        self.history = history
 
 
 def not_now(message: str, *, field: str, value: object, remedy: str) -> Refused:
     """503 that asks the reader to come back."""
     headers = {"Retry-After": str(RETRY_SECONDS)}
     return Refused(503, message, field=field, value=value, remedy=remedy, headers=headers)
+
+
+def partitions_unknown(field: str, value: object) -> Refused:
+    """503 of a worker that does not know yet how many partitions there are."""
+    return not_now(
+        "the partitions are not known yet",
+        field=field,
+        value=value,
+        remedy="try again; GET /health/ready says what the worker waits for",
+    )
+
+
+def nobody_has(partition: int, field: str, value: object) -> Refused:
+    """503 for a partition that no reachable worker owns."""
+    return not_now(
+        f"no worker has partition {partition} ready",
+        field=field,
+        value=value,
+        remedy="try again; if it stays so, list all workers in web.peers and see /health/ready",
+    )
 
 
 def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -98,7 +129,7 @@ def answer(body: object, status: int = 200, headers: dict[str, str] | None = Non
 def plain(
     content: bytes, media_type: str, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """A response of any type with the same protection."""
+    """A response of any type with the same protection; ``headers`` may replace a part of it."""
     return Response(content, status, SECURITY_HEADERS | (headers or {}), media_type)
 
 
@@ -107,7 +138,8 @@ def refusal(error: GoalstreamError) -> Response:
     if not isinstance(error, Refused):
         error = _as_refused(error)
     detail = ErrorDetail(error.message, error.field, _shown(error.value), error.remedy)
-    return answer(ErrorBody(detail, error.partitions), error.status, error.headers)
+    body = ErrorBody(detail, error.partitions, error.history)
+    return answer(body, error.status, error.headers)
 
 
 def _as_refused(error: GoalstreamError) -> Refused:

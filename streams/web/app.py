@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -17,11 +16,14 @@ from starlette.routing import Route
 from streams import __version__
 from streams.errors import GoalstreamError
 from streams.web.answers import Claims, Refused, answer, plain, refusal
+from streams.web.api import api_routes
+from streams.web.dashboard import dashboard
 from streams.web.guard import Guard
 from streams.web.lookup import Lookup
 from streams.web.options import WebOptions
-from streams.web.peers import HOP_HEADER, PeerDirectory, table_path
-from streams.web.source import Health, TableInfo, ViewSource
+from streams.web.peers import PeerDirectory, is_hop, table_path
+from streams.web.requests import query
+from streams.web.source import Health, TableInfo, ViewSource, status_of
 
 NAME = "goalstream"
 LIMIT_DEFAULT = 100
@@ -47,6 +49,8 @@ def create_app(
             Route("/tables", views.tables),
             Route("/tables/{name}", views.listing),
             Route("/tables/{name}/{key:path}", views.row),
+            Route("/dashboard", dashboard),
+            *api_routes(source, peers, web),
         ],
         middleware=[Middleware(Guard, options=web)],
         exception_handlers={
@@ -77,7 +81,7 @@ class _Views:
     async def health(self, _request: Request) -> Response:
         live, ready = self._source.live(), self._source.ready()
         body = {
-            "status": _status(live, ready),
+            "status": status_of(live, ready),
             "timestamp": time.time_ns() // 1_000_000,
             "live": _health(live),
             "ready": _health(ready),
@@ -85,14 +89,14 @@ class _Views:
         return answer(body, 200 if live.ok else 503)
 
     async def api(self, _request: Request) -> Response:
-        features = ["health", "metrics", "tables"]
+        features = ["health", "metrics", "tables", "forecasting", "dashboard"]
         if self._peers is not None and self._peers.peers:
             features.append("peers")
         body = {
             "name": NAME,
             "version": __version__,
             "features": features,
-            "status": _status(self._source.live(), self._source.ready()),
+            "status": status_of(self._source.live(), self._source.ready()),
             "tables": [table.name for table in self._source.tables()],
         }
         return answer(body)
@@ -106,25 +110,25 @@ class _Views:
         return answer(Claims(self._source.partition_count(), owned))
 
     async def tables(self, request: Request) -> Response:
-        _query(request, ())
+        query(request, ())
         return answer({"tables": [_described(table) for table in self._source.tables()]})
 
     async def listing(self, request: Request) -> Response:
-        query = _query(request, ("after", "all", "limit"))
-        after, limit, everywhere = query.get("after", ""), _limit(query), _flag(query, "all")
+        params = query(request, ("after", "all", "limit"))
+        after, limit, everywhere = params.get("after", ""), _limit(params), _flag(params, "all")
         table = self._table(request)
-        if everywhere and not _is_hop(request):
+        if everywhere and not is_hop(request):
             return answer(await self._lookup.page_of_all(table, after, limit))
         return answer(self._lookup.page(table, after, limit))
 
     async def row(self, request: Request) -> Response:
-        _query(request, ())
+        query(request, ())
         table, key = self._table(request), request.path_params["key"]
         if not key:
             raise Refused(
                 400, "the key is empty", field="key", value="", remedy=f"GET {table_path(table)}"
             )
-        return answer(await self._lookup.row(table, key, local=_is_hop(request)))
+        return answer(await self._lookup.row(table, key, local=is_hop(request)))
 
     def _table(self, request: Request) -> str:
         name = request.path_params["name"]
@@ -140,28 +144,8 @@ class _Views:
         return name
 
 
-def _is_hop(request: Request) -> bool:
-    return HOP_HEADER in request.headers
-
-
-def _query(request: Request, allowed: Sequence[str]) -> dict[str, str]:
-    """The query's values by name; unknown and repeated names are refused."""
-    query: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in allowed or name in query:
-            raise Refused(
-                400,
-                "repeated query parameter" if name in query else "unknown query parameter",
-                field=name,
-                value=value,
-                remedy=f"allowed once each: {', '.join(allowed) or 'none'}",
-            )
-        query[name] = value
-    return query
-
-
-def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", str(LIMIT_DEFAULT))
+def _limit(params: dict[str, str]) -> int:
+    text = params.get("limit", str(LIMIT_DEFAULT))
     limit = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
     if not 1 <= limit <= LIMIT_MAX:
         raise Refused(
@@ -170,8 +154,8 @@ def _limit(query: dict[str, str]) -> int:
     return limit
 
 
-def _flag(query: dict[str, str], name: str) -> bool:
-    text = query.get(name, "false")
+def _flag(params: dict[str, str], name: str) -> bool:
+    text = params.get(name, "false")
     if text not in ("true", "false"):
         raise Refused(400, "not a flag", field=name, value=text, remedy="use true or false")
     return text == "true"
@@ -183,12 +167,6 @@ def _probe(health: Health) -> Response:
 
 def _health(health: Health) -> dict[str, object]:
     return {"ok": health.ok, "reason": health.reason, "detail": health.detail}
-
-
-def _status(live: Health, ready: Health) -> str:
-    if not live.ok:
-        return "failing"
-    return "ok" if ready.ok else "not_ready"
 
 
 def _described(table: TableInfo) -> dict[str, object]:
@@ -210,12 +188,13 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     """What Starlette itself refuses: paths and methods without a route."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        field, value, remedy = "method", request.method, "the views are read with GET or HEAD"
+        allowed = (error.headers or {}).get("Allow", "GET")
+        field, value, remedy = "method", request.method, f"here: {allowed}"
     else:
         field, value, remedy = (
             "path",
             request.scope["path"],
-            "GET /api and GET /tables say what is here",
+            "GET /api, GET /tables and GET /openapi.json say what is here",
         )
     headers = dict(error.headers or {})
     return refusal(

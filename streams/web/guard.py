@@ -12,8 +12,9 @@ from starlette.websockets import WebSocketClose
 from streams.web.answers import Refused, refusal
 from streams.web.options import LOOPBACK_NAMES, WebOptions
 
-OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
-"""Readable without a token, for supervisors that have none."""
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/dashboard"})
+"""Readable without a token: supervisors have none, and a browser shows none when it opens a page.
+The page holds no data; what it draws it asks for with the token."""
 
 _HOST_HEADER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::[0-9]{1,5})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -10,7 +10,16 @@ from typing import TypeVar
 import msgspec
 
 from streams.errors import Unavailable
-from streams.web.answers import ErrorBody, Item, Listing, Refused, Row, not_now
+from streams.web.answers import (
+    ErrorBody,
+    Item,
+    Listing,
+    Refused,
+    Row,
+    nobody_has,
+    not_now,
+    partitions_unknown,
+)
 from streams.web.peers import PeerDirectory, Reply, table_path
 from streams.web.source import ViewSource
 
@@ -34,12 +43,7 @@ class Lookup:
     async def row(self, table: str, key: str, *, local: bool) -> Row:
         """A row by its key. 404 only when every place that could hold it was looked at."""
         if not self._source.partition_count():
-            raise not_now(
-                "the partitions are not known yet",
-                field="key",
-                value=key,
-                remedy="try again; GET /health/ready says what the worker waits for",
-            )
+            raise partitions_unknown("key", key)
         entity = self._source.entity_of(table, key)
         if entity is None:
             return await self._row_anywhere(table, key, local)
@@ -50,7 +54,7 @@ class Lookup:
                 raise _no_row(key)
             return Row(table, key, value)
         if local:
-            raise _nobody(key, partition)
+            raise nobody_has(partition, "key", key)
         return await self._row_of_owner(table, key, partition)
 
     def page(self, table: str, after: str, limit: int) -> Listing:
@@ -79,19 +83,19 @@ class Lookup:
         return msgspec.structs.replace(merged, complete=complete, unavailable=unavailable)
 
     async def _row_of_owner(self, table: str, key: str, partition: int) -> Row:
-        peers, owner = self._peers, None
+        peers, reply = self._peers, None
         if peers is not None:
-            owner = await peers.owner_of(partition, self._source.partition_count())
-        if peers is None or owner is None:
-            raise _nobody(key, partition)
-        reply = await peers.get(owner, table_path(table, key))
+            count = self._source.partition_count()
+            reply = await peers.ask_owner(partition, count, table_path(table, key))
+        if peers is None or reply is None:
+            raise nobody_has(partition, "key", key)
         row = _decoded(_row, reply) if reply.status == 200 else None
         if row is not None:
             return row
         if _misses_key(reply) is not None:
             raise _no_row(key)
         peers.forget()
-        raise _nobody(key, partition)
+        raise nobody_has(partition, "key", key)
 
     async def _row_anywhere(self, table: str, key: str, local: bool) -> Row:
         value = self._source.get(table, key)
@@ -187,13 +191,4 @@ def _no_row(key: str, partitions: list[int] | None = None) -> Refused:
         value=key,
         remedy="GET /tables says what the keys are",
         partitions=partitions,
-    )
-
-
-def _nobody(key: str, partition: int) -> Refused:
-    return not_now(
-        f"no worker has partition {partition} ready",
-        field="key",
-        value=key,
-        remedy="try again; if it stays so, list all workers in web.peers and see /health/ready",
     )

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from pydantic import SecretStr
+from starlette.requests import Request
 
 from streams.errors import Unavailable
 from streams.web.answers import Claims
@@ -21,6 +22,13 @@ HOP_HEADER = "Goalstream-Hop"
 TIMEOUT_SECONDS = 3.0
 CLAIMS_SECONDS = 2.0
 ANSWER_BYTES = 8 * 1024 * 1024
+STATUSES = (200, 400, 404, 409, 422, 503)
+"""Of answers that say something about the question."""
+
+
+def is_hop(request: Request) -> bool:
+    """Whether the request comes from another worker."""
+    return HOP_HEADER in request.headers
 
 
 def open_peer_client() -> httpx.AsyncClient:
@@ -30,7 +38,7 @@ def open_peer_client() -> httpx.AsyncClient:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a peer said: 200, 400, 404 or 503 with a body of JSON."""
+    """What a peer said, with one of STATUSES and a body of JSON."""
 
     status: int
     body: bytes
@@ -75,6 +83,16 @@ class PeerDirectory:
                 if claims and claims.count == count and partition in claims.owned:
                     return peer
         return None
+
+    async def ask_owner(
+        self, partition: int, count: int, path: str, params: dict[str, str] | None = None
+    ) -> Reply | None:
+        """GET ``path`` of the peer found to own ``partition`` of ``count``; None without one.
+
+        Raises Unavailable when that peer gives no usable answer in time.
+        """
+        owner = await self.owner_of(partition, count)
+        return None if owner is None else await self.get(owner, path, params)
 
     def forget(self) -> None:
         """Ask anew at the next occasion: a partition was found to have moved."""
@@ -139,7 +157,7 @@ class PeerDirectory:
             raise _no_answer(peer, "it refused the token", "give all workers the same token")
         if status == 421:
             raise _no_answer(peer, "it does not know its name", "set its web.allowed_hosts")
-        if status not in (200, 400, 404, 503):
+        if status not in STATUSES:
             raise _no_answer(peer, f"it answered with status {status}")
         if headers.get("content-type", "").partition(";")[0] != "application/json":
             raise _no_answer(peer, "its answer is not JSON")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.states.capacity_report import CapacityReport
+from streams.records import Record
+from streams.runtime.publisher import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,13 @@ class Health:
     """Why it is not ok, in words for an operator; empty when it is."""
     detail: dict[str, object] = field(default_factory=dict[str, object])
     """JSON-able facts, e.g. phase, partitions, recovery progress. Probes are open: no secrets."""
+
+
+def status_of(live: Health, ready: Health) -> str:
+    """ok, not_ready or failing."""
+    if not live.ok:
+        return "failing"
+    return "ok" if ready.ok else "not_ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,58 @@ class Page:
     rows it is not before any row of the page, and no unseen row is before or at it."""
 
 
-class ViewSource(Protocol):
+class History(NamedTuple):
+    """What was measured of one series."""
+
+    points: int
+    """Values learned."""
+    newest: int
+    """Event time of the newest value, ms."""
+    recent: Sequence[float]
+    """The newest values, oldest first; empty when no model keeps them."""
+
+
+class SeriesSource(Protocol):
+    """The series of one worker. The entities asked for are in partitions that it owns.
+
+    UnknownName of the field ``metric`` is raised for a series that was never measured.
+    """
+
+    def methods(self) -> Sequence[str]:
+        """Names of the forecasters that run, the default first; the same for the whole life."""
+        ...
+
+    def min_points(self) -> int:
+        """Values that a series needs before it is forecast."""
+        ...
+
+    def history(self, entity: str, metric: str) -> History: ...
+
+    def forecast(
+        self, entity: str, metric: str, horizon: int, level: float, method: str
+    ) -> SeriesForecast | None:
+        """The next ``horizon`` steps with intervals that hold ``level`` (0..1) of the values.
+
+        ``method`` is one of ``methods()``, or "" for the first that is ready. None when there are
+        too few values, or the method is not ready.
+        """
+        ...
+
+    def accuracy(self, entity: str, metric: str) -> Accuracy: ...
+
+    def capacity_report(self) -> CapacityReport:
+        """What every resource can carry, and from which share of that on it is in which state."""
+        ...
+
+    async def publish(self, logical: str, records: Sequence[Record]) -> Sequence[Written]:
+        """Write records to a logical topic and wait for the broker, in the given order.
+
+        Raises InvalidRecord before anything is written, Unavailable when the broker is.
+        """
+        ...
+
+
+class ViewSource(SeriesSource, Protocol):
     """A worker as the views see it. Called from the event loop: no call may block for long.
 
     A key may be anything without control characters. A malformed one may be refused with

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+from streams.core.forecasting.registry import create
+from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.states.capacity_report import CapacityReport, capacity_report
+from streams.records import Record
+from streams.runtime.publisher import Written
 from streams.runtime.views import VIEWS
 from streams.runtime.worker import Worker
-from streams.web.source import Health, Page, TableInfo
+from streams.web.source import Health, History, Page, TableInfo
 
 
 class WorkerSource:
@@ -15,6 +21,9 @@ class WorkerSource:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._views = worker.views
+        self._core = worker.settings.core()
+        forecasting = self._core.forecasting
+        self._methods = [create(name, forecasting).name for name in forecasting.models]
 
     def live(self) -> Health:
         failure = self._worker.failure
@@ -54,3 +63,31 @@ class WorkerSource:
 
     def entity_of(self, table: str, key: str) -> str | None:
         return self._views.entity_of(table, key)
+
+    def methods(self) -> Sequence[str]:
+        return self._methods
+
+    def min_points(self) -> int:
+        return self._core.forecasting.min_points
+
+    def history(self, entity: str, metric: str) -> History:
+        views = self._views
+        return History(
+            views.points(entity, metric),
+            views.newest(entity, metric),
+            views.recent(entity, metric),
+        )
+
+    def forecast(
+        self, entity: str, metric: str, horizon: int, level: float, method: str
+    ) -> SeriesForecast | None:
+        return self._views.forecast(entity, metric, horizon, level, method)
+
+    def accuracy(self, entity: str, metric: str) -> Accuracy:
+        return self._views.accuracy(entity, metric)
+
+    def capacity_report(self) -> CapacityReport:
+        return capacity_report(self._core, self._core.states, time.time_ns() // 1_000_000)
+
+    async def publish(self, logical: str, records: Sequence[Record]) -> Sequence[Written]:
+        return await self._worker.publisher.publish(logical, records)

@@ -48,6 +48,11 @@ class Goalkeeper:
         elif result is not None:
             self._admitted(turn, [result])
 
+    def restore(self, turn: Turn, goals: list[Goal]) -> None:
+        """Take goals over as they are, from the export of another system."""
+        for goal in goals:
+            self._store(turn, goal, publish=True)
+
     def replace_targets(self, turn: Turn, event: Event) -> None:
         """An event that names all targets of the entity: metric -> target as text."""
         targets, unreadable = read_targets(event.metadata)

@@ -8,7 +8,7 @@ import pytest
 
 from streams.core.config import CoreConfig, ForecastConfig, GoalConfig, MetricConfig
 from streams.core.store import ENTITIES, MODELS, SERIES
-from streams.records import Direction, GoalStatus, OutcomeStatus, Trend
+from streams.records import Direction, GoalStatus, OutcomeStatus, PredictionKind, Trend
 from tests.unit.core.partition_kit import (
     START,
     Bench,
@@ -288,7 +288,8 @@ def test_crossing_the_limit_is_analysed_at_once_and_once(direction: Direction) -
     bench = Bench(config)
     seen = bench.measure(*(5.0 + sign * d for d in (-1, -1, 1, 2, 3, -1, 1)), name="load")
     assert [(f.timestamp - START) // 1000 for f in seen.records("forecasts")] == [2, 6]
-    assert [p.probability for p in seen.records("predictions")] == [1.0, 1.0]
+    breaches = [p for p in seen.records("predictions") if p.kind is PredictionKind.BREACH]
+    assert [p.probability for p in breaches] == [1.0, 1.0]
 
 
 def test_goal_sees_values_only_from_the_record_on_that_made_it() -> None:

@@ -28,7 +28,7 @@ def test_the_wheel_has_the_package_its_schemas_and_the_topics(tmp_path: Path) ->
         scripts = next(name for name in files if name.endswith("/entry_points.txt"))
         assert b"goalstream = streams.cli:main" in archive.read(scripts)
     assert topics == (ROOT / "topics.yaml").read_bytes()
-    assert "streams/records/metric.py" in files
+    assert {"streams/records/metric.py", "streams/web/static/dashboard.html"} <= files
     assert {name for name in files if name.endswith(".avsc")} == {
         f"streams/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.avsc")
     }

@@ -109,6 +109,7 @@ def test_the_comparison_reaches_every_nested_type() -> None:
         comparison.struct(record_type, schema_json(record_type), record_type.__name__)
         names |= {cls.__name__ for cls in comparison.seen}
     assert {"Tag", "Header", "GoalAnalysis", "PlanStep", "Candidate", "Observation"} <= names
+    assert {"ResourceDemand", "Bottleneck"} <= names
     assert {"Severity", "LoopState", "OutcomeStatus", "Direction"} <= names
 
 

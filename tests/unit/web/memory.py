@@ -1,4 +1,4 @@
-"""A worker of plain dictionaries."""
+"""A worker of plain dictionaries, whose series are real."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from streams.errors import InvalidRecord
 from streams.web import Health, Page, TableInfo
+from tests.unit.web.series import MemorySeries
 
 COUNT = 4
 WELL = Health(True)
@@ -19,7 +20,7 @@ TABLES = (
 
 
 @dataclass
-class MemorySource:
+class MemorySource(MemorySeries):
     """Partition of an entity: its length modulo ``count``. Rows are (entity, value) by key."""
 
     mine: frozenset[int] = frozenset(range(COUNT))
@@ -27,6 +28,7 @@ class MemorySource:
     rows: dict[str, dict[str, tuple[str, object]]] = field(default_factory=dict)
     alive: Health = WELL
     is_ready: Health = WELL
+    known: Sequence[TableInfo] = TABLES
 
     def put(self, table: str, key: str, value: object, *, entity: str = "") -> None:
         self.rows.setdefault(table, {})[key] = (entity or key.partition("/")[0], value)
@@ -38,7 +40,7 @@ class MemorySource:
         return self.is_ready
 
     def tables(self) -> Sequence[TableInfo]:
-        return TABLES
+        return self.known
 
     def get(self, table: str, key: str) -> object | None:
         if key == "bug":

@@ -10,19 +10,22 @@ from numpy.typing import NDArray
 
 from streams.core.batch import BoolArray, FloatArray, IntArray
 from streams.core.config import ForecastConfig
-from streams.core.forecasting.ensemble.forecasting import breach_many, forecast_many
+from streams.core.forecasting.ensemble.forecasting import (
+    accuracy_of,
+    breach_many,
+    forecast_many,
+    shares_of,
+)
 from streams.core.forecasting.ensemble.layout import (
     ANCHORS,
     BINS,
     NAMES,
     ROW,
     WINDOW,
-    A,
+    J,
     K,
 )
 from streams.core.forecasting.ensemble.learning import learn_many
-from streams.core.forecasting.ensemble.mixing import shares
-from streams.core.forecasting.ensemble.samples import scored
 from streams.core.forecasting.results import AnchorAccuracy
 from streams.core.forecasting.state import damaged, require, seal, unseal
 
@@ -139,33 +142,28 @@ class CompiledEnsemble:
 
     def accuracy(self, row: int) -> list[AnchorAccuracy]:
         """Errors and coverage by horizon, of horizons that have been scored."""
-        stored: Any = self._bank[row]
-        found = [
-            AnchorAccuracy(
-                horizon,
-                float(stored["contest"][j, 3]),
-                float(stored["covered"][j]),
-                int(scored(stored, j)),
-            )
-            for j, horizon in enumerate(ANCHORS)
+        out = np.empty((J, 3))
+        accuracy_of(self._bank, row, out)
+        return [
+            AnchorAccuracy(horizon, mae, covered, int(scores))
+            for horizon, (mae, covered, scores) in zip(ANCHORS, out.tolist(), strict=True)
+            if scores > 0
         ]
-        return [anchor for anchor in found if anchor.scored > 0]
 
     def coverage(self, row: int) -> tuple[float, float]:
         """Mean over the scored horizons, weighed by how often each was scored up to 100 times;
         as promised while none was."""
-        known = self.accuracy(row)
-        if not known:
-            return PROMISED, PROMISED
-        weights = [min(anchor.scored, 100) for anchor in known]
-        total = sum(w * anchor.coverage for w, anchor in zip(weights, known, strict=True))
-        return total / sum(weights), PROMISED
+        out = np.empty((J, 3))
+        accuracy_of(self._bank, row, out)
+        weights = np.minimum(out[:, 2], 100)
+        total = float(weights.sum())
+        return (float(weights @ out[:, 1]) / total if total else PROMISED), PROMISED
 
     def members(self, row: int, horizon: int) -> tuple[str, ...]:
         """Kinds of experts that make up the forecast at the nearest anchor, heaviest first."""
-        nearest = int(np.argmin(np.abs(np.log(A) - math.log(horizon))))
+        nearest = min(range(J), key=lambda j: abs(math.log(ANCHORS[j] / horizon)))
         weights = np.empty(K)
-        shares(self._bank[row], nearest, weights)
+        shares_of(self._bank, row, nearest, weights)
         kinds: dict[str, float] = {}
         for name, weight in zip(NAMES, weights.tolist(), strict=True):
             kinds[name] = kinds.get(name, 0.0) + weight

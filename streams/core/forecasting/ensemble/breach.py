@@ -100,7 +100,10 @@ def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> flo
 @compiled
 def _step_chance(row: Any, j: int, z: float, mean: float, above: bool) -> float:
     low, high = outer_bounds(row, j)
-    deviation = max(high if z >= mean else -low, 1e-12 * abs(z) + 1e-30) / _Z80
+    deviation = (high if z >= mean else -low) / _Z80
+    if deviation <= 1e-12 * abs(z) + 1e-30:
+        # on a constant series only what is certain passes; to be at the threshold is not enough
+        return 1.0 if (mean > z if above else mean < z) else 0.0
     score = (z - mean) / deviation / math.sqrt(2.0)
     return 0.5 * math.erfc(score if above else -score)
 
@@ -112,7 +115,7 @@ def _path_chance(row: Any, t: int, z: float, extreme: float, above: bool, prior:
         return prior
     code = encode((z - extreme) / path_volatility(row, t))
     if above:
-        beyond = known - first_at_least(row.highs, known, code)
+        beyond = known - first_at_least(row.highs, known, code + 1)
     else:
         beyond = first_at_least(row.lows, known, code)
     return (beyond + _PRIOR * prior + 0.05) / (known + _PRIOR + 0.5)

@@ -18,12 +18,15 @@ from streams.core.forecasting.ensemble.layout import (
     MIX,
     OFF,
     PROFILE_A,
+    PROFILE_B,
+    REGRESSORS,
     SPREAD,
     STACK,
     STATE_RISE,
     STATE_VALUES,
     WEEK,
     K,
+    R,
     S,
 )
 from streams.core.forecasting.ensemble.levels import median_of_five
@@ -166,3 +169,30 @@ def shares(row: Any, j: int, out: Any) -> None:
         total += out[k]
     for k in range(K):
         out[k] /= total
+
+
+@compiled
+def profile_weights(row: Any, j: int, weights: Any, out: Any) -> None:
+    """Write into ``out`` (3) by how much the forecast of anchor ``j`` moves when the daily profile
+    a, b or the weekly one moves by 1. ``weights`` is scratch of at least ``BEST``.
+    """
+    shares(row, j, weights)
+    eps = tolerance(row)
+    contest = row.contest[j]
+    least = min(contest[0], contest[1], contest[2]) + eps
+    w1 = sixteenth_power(least / (contest[0] + eps))
+    w2 = sixteenth_power(least / (contest[1] + eps))
+    w3 = sixteenth_power(least / (contest[2] + eps))
+    total = w1 + w2 + w3
+    best = 0
+    for k in range(K):
+        if row.errors[j, k] < row.errors[j, best]:
+            best = k
+        weights[k] *= w1 / total
+    for i in range(R):
+        weights[REGRESSORS[i]] += w2 / total * row.stack[j, i]
+    weights[best] += w3 / total
+    for which in range(2):
+        first = PROFILE_A if which == 0 else PROFILE_B
+        out[which] = weights[first] + weights[first + 1] + weights[first + 2]
+    out[2] = weights[WEEK]

@@ -31,6 +31,8 @@ _BASE_RATE, _BASE_CLIP = 0.25, 3.0
 """Rate per day of the base, which learns what profile b leaves over: otherwise the daily wave
 leaks into it."""
 _FAST, _SLOW = 0.5, 0.1
+_ROUNDING = 1e-6
+"""Of a bin: without it, rounding puts a time at the very start of a bin into the one before."""
 DECAY_FAST = np.array([0.9**a for a in A])
 DECAY_SLOW = np.array([0.985**a for a in A])
 """How much of a residual is left at each anchor."""
@@ -65,14 +67,18 @@ def find_season(row: Any, timestamp: float) -> bool:
 
 @compiled
 def daily_bin(timestamp: float, bins: int) -> int:
-    within = timestamp - DAY * math.floor(timestamp / DAY)
-    return min(int(within * bins / DAY), bins - 1)
+    return _bin(timestamp, DAY, bins)
 
 
 @compiled
 def weekly_bin(timestamp: float) -> int:
-    within = timestamp - WEEK_SECONDS * math.floor(timestamp / WEEK_SECONDS)
-    return min(int(within * WEEK_BINS / WEEK_SECONDS), WEEK_BINS - 1)
+    return _bin(timestamp, WEEK_SECONDS, WEEK_BINS)
+
+
+@compiled
+def _bin(timestamp: float, period: float, bins: int) -> int:
+    within = timestamp - period * math.floor(timestamp / period)
+    return min(int(within * bins / period + _ROUNDING), bins - 1)
 
 
 @compiled
@@ -145,3 +151,17 @@ def seasonal_experts(row: Any, j: int, x: Any) -> None:
         x[first + 1] = plain + row.residuals[which, 0] * DECAY_FAST[j]
         x[first + 2] = plain + row.residuals[which, 1] * DECAY_SLOW[j]
     x[WEEK] = row.weekly[weekly_bin(target)] + row.base + row.week_residual * DECAY_SLOW[j]
+
+
+@compiled
+def seasonal_move(row: Any, weights: Any, start: int, end: int) -> float:
+    """How far the profiles, each times its weight (3), move from one step ahead to another."""
+    if row.season == 0:
+        return 0.0
+    begin = row.timestamp + start * row.step
+    target = row.timestamp + end * row.step
+    k, to = daily_bin(begin, row.bins), daily_bin(target, row.bins)
+    move = 0.0
+    for which in range(2):
+        move += weights[which] * (row.daily[which, to] - row.daily[which, k])
+    return move + weights[2] * (row.weekly[weekly_bin(target)] - row.weekly[weekly_bin(begin)])

@@ -1,0 +1,1 @@
+"""How full the resources of an entity are and will be: demand, states, bottlenecks, advice."""
