@@ -43,7 +43,8 @@ class PatternWatch:
     def on_analysis(self, turn: Turn, row: int, metric: str) -> None:
         """Compare a metric with others of the entity; retire what has not been seen for long."""
         state, origin = turn.state.patterns, _origin(turn)
-        if state.events or state.incidents or state.pairs:
+        if self._learner.is_due(state, turn.now):
+            turn.touched = True
             self._publish(turn, self._learner.sweep(state, origin))
         for other in self._others(turn, metric):
             values = self._aligned(turn, row, other)

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from streams.core.batch import MetricBatch
+from streams.core.incidents import SOURCE
 from streams.demo.intervals import IntervalCheck
 from streams.records import (
     Action,
@@ -26,7 +27,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        """Usable records by logical topic; of goals, what the engine wrote."""
+        """Usable records by logical topic; of goals, what the engine wrote, of events, what not."""
         self.intervals = IntervalCheck()
         self.goals: dict[str, Goal] = {}
         """Latest revision by id, in order of creation."""
@@ -38,6 +39,8 @@ class Ledger:
         """Ids asked for."""
         self.outcomes: dict[str, Outcome] = {}
         """By action id."""
+        self.noticed: Counter[str] = Counter()
+        """The engine's own events, by type."""
         self.dead: Counter[str] = Counter()
         """Dead letters by reason."""
         self.latest: deque[Record] = deque(maxlen=LATEST_KEPT)
@@ -51,6 +54,9 @@ class Ledger:
         """Note records with their logical topics, in the order of their topics' partitions."""
         for topic, record in records:
             if isinstance(record, Goal) and record.revision == 0:
+                continue
+            if isinstance(record, Event) and record.source == SOURCE:
+                self.noticed[record.event_type] += 1
                 continue
             self.counts[topic] += 1
             self._note(record)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from streams.core.incidents import ANOMALY_EVENT, DRIFT_EVENT
 from streams.demo.intervals import Held
 from streams.demo.ledger import Ledger
 from streams.records import Goal, GoalOrigin, GoalStatus, OutcomeStatus
@@ -35,6 +36,7 @@ def figures(ledger: Ledger, cost: Cost) -> dict[str, int | float]:
         "goals_out": counts["goals"],
         "suggestions_out": counts["suggestions"],
         "outcomes_out": counts["outcomes"],
+        "anomalies_out": ledger.noticed[ANOMALY_EVENT],
         "dead_letters": counts["dead-letter"],
         "seconds": round(cost.seconds, 2),
         "events_per_cpu_second": round(events / cost.cpu_seconds, 1) if cost.cpu_seconds else 0.0,
@@ -66,6 +68,8 @@ def sentences(ledger: Ledger, cost: Cost, bad: int, level: float) -> dict[str, s
     return {
         "goals": _goals(list(ledger.goals.values())),
         "intervals": _intervals(ledger, level),
+        "noticed": f"{ledger.noticed[ANOMALY_EVENT]} anomalies, "
+        f"{ledger.noticed[DRIFT_EVENT]} changes of the forecasts' error for good",
         "suggestions": f"{counts['suggestions']:,}: for new goals, and actions while one is open",
         "outcomes": f"{counts['outcomes']} of {counts['actions']} actions: {_by_status(ledger)}",
         "dead letters": f"{counts['dead-letter']} of {bad} bad records: {reasons}",

@@ -32,6 +32,7 @@ KEYS = (
     "goals_out",
     "suggestions_out",
     "outcomes_out",
+    "anomalies_out",
     "dead_letters",
     "seconds",
     "events_per_cpu_second",

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from streams.core.batch import MetricBatch, series_key
+from streams.core.incidents import ANOMALY_EVENT, SOURCE
 from streams.demo.intervals import Held, IntervalCheck
 from streams.demo.ledger import Ledger
 from streams.demo.summary import Cost, faults, figures, sentences
@@ -124,6 +125,7 @@ def test_the_figures_are_what_was_on_the_topics() -> None:
         "goals_out": 2,
         "suggestions_out": 1,
         "outcomes_out": 1,
+        "anomalies_out": 0,
         "dead_letters": 1,
         "seconds": 2.0,
         "events_per_cpu_second": 10.0,
@@ -189,3 +191,11 @@ def test_nothing_is_compared_where_nothing_was_measured() -> None:
     check.measured(metrics(1.0))
     assert check.next_step() == Held(0, 0)
     assert check.next_step().share == 0.0
+
+
+def test_the_engines_own_events_are_counted_by_type() -> None:
+    ledger = Ledger()
+    own = Event(entity_id="web", timestamp=1, event_id="e", event_type=ANOMALY_EVENT, source=SOURCE)
+    ledger.take([("events", own)])
+    assert ledger.counts["events"] == 0
+    assert ledger.noticed == {ANOMALY_EVENT: 1}

@@ -68,8 +68,8 @@ def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> flo
 
     For 24 steps: the mean, on the log-odds scale, of the largest chance of a single step and of
     the share of kept paths that would carry the present forecast over. What the paths add is
-    scaled by log(horizon) / log(24) for other horizons: nothing at one step. NaN before twenty
-    values.
+    scaled by log(horizon) / log(24) for nearer horizons: nothing at one step. For farther ones,
+    the chance is at least that of so many independent paths of 24. NaN before twenty values.
     """
     if row.count < _FEWEST:
         return np.nan
@@ -91,10 +91,12 @@ def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> flo
             highest, lowest = max(highest, x[FINAL]), min(lowest, x[FINAL])
     path = _path_chance(row, t, z, highest if above else lowest, above, path_step)
     excess = 0.5 * (_log_odds(path) - _log_odds(path_step))
-    scale = math.log(horizon) / math.log(PATH)
-    if excess < 0 and scale > 1:
-        scale = 1.0
-    return 1.0 / (1.0 + math.exp(-(_log_odds(within) + scale * excess)))
+    scale = min(1.0, math.log(horizon) / math.log(PATH))
+    chance = _probability(_log_odds(within) + scale * excess)
+    if horizon <= PATH:
+        return chance
+    once = _probability(_log_odds(path_step) + excess)
+    return max(chance, 1.0 - (1.0 - once) ** (horizon / PATH))
 
 
 @compiled
@@ -124,3 +126,8 @@ def _path_chance(row: Any, t: int, z: float, extreme: float, above: bool, prior:
 @compiled
 def _log_odds(chance: float) -> float:
     return math.log((chance + _FLOOR) / (1 - chance + _FLOOR))
+
+
+@compiled
+def _probability(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))

@@ -289,7 +289,6 @@ def test_the_state_stays_below_24_kb() -> None:
         config.max_metrics,
     )
     assert tuple(map(len, sizes)) == full
-    print("SIZE", len(dump(state)))
     assert 16_000 < len(dump(state)) < 24_000
 
 
