@@ -44,6 +44,10 @@ kafka-down: $(RUN_READY) ## stop them; their data stays in .cache/kafka/stack
 bench: $(DEV_READY) ## the benchmark lanes (ARGS="--help")
 	$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: quality
+quality: $(DEV_READY) ## how good forecasts, alarms and choices are on real series (ARGS="--help")
+	$(BIN)/python -m benchmarks.quality $(ARGS)
+
 # --- check ----------------------------------------------------------------------------------
 
 .PHONY: test

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import config, consume, demo, doctor, produce, topics, worker
+from streams.cli import backtest, config, consume, demo, doctor, export, produce, topics, worker
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
 from streams.settings import FILE_VARIABLE
@@ -96,6 +96,8 @@ app.command("config")(config.show)
 app.add_typer(topics.app, name="topics")
 app.command("produce")(produce.produce)
 app.command("consume")(consume.consume)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("worker")(worker.worker)
 app.command("demo")(demo.demo)
+app.command("backtest")(backtest.backtest)

@@ -7,6 +7,7 @@ from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.breach import breach_goal, predict_breach, prediction_record
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.pattern_watch import PatternWatch
+from streams.core.regression_watch import RegressionWatch
 from streams.core.series import SeriesStore
 from streams.core.state_watch import PREDICTIONS, StateWatch
 from streams.core.states.resource import is_resource
@@ -22,12 +23,18 @@ class Analysis:
     """Runs where an analysis is due or a value has just passed its limit."""
 
     def __init__(
-        self, config: CoreConfig, series: SeriesStore, goals: Goalkeeper, patterns: PatternWatch
+        self,
+        config: CoreConfig,
+        series: SeriesStore,
+        goals: Goalkeeper,
+        patterns: PatternWatch,
+        regressions: RegressionWatch,
     ) -> None:
         self._config = config
         self._series = series
         self._goals = goals
         self._patterns = patterns
+        self._regressions = regressions
         self._states = StateWatch(config, series)
 
     def run(self, turn: Turn, row: int) -> None:
@@ -36,6 +43,7 @@ class Analysis:
         if forecast is None:
             return
         metric = self._series.metrics[row]
+        forecast = self._regressions.corrected(turn.state, row, metric, forecast)
         self._remember(turn, metric)
         turn.emit(FORECASTS, _record(turn, metric, forecast))
         self._look_for_breach(turn, row, metric, forecast)

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from streams.core.forecasting.calendar import CalendarConfig
+from streams.core.forecasting.regressors import RegressorConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 
 HOUR_MS = 3_600_000
+CALENDAR_TERMS = ("hour", "weekday", "holidays")
 
 
 def _require(condition: bool, name: str, value: object, remedy: str) -> None:
@@ -90,6 +93,10 @@ class MetricConfig:
     unit: str = ""
     direction: Direction = Direction.AT_MOST
     """AT_MOST: large values are bad; AT_LEAST: small values are bad."""
+    regressors: tuple[str, ...] = ()
+    """Other metrics of the same entity by which forecasts are corrected where that helps."""
+    calendar: tuple[str, ...] = ()
+    """What of the calendar they are corrected by: hour, weekday, holidays."""
 
     def __post_init__(self) -> None:
         if self.capacity is not None:
@@ -97,6 +104,21 @@ class MetricConfig:
             _require(ok, "metrics.*.capacity", self.capacity, "use a positive number")
         _require(self.limit_ratio > 0, "metrics.*.limit_ratio", self.limit_ratio, "use > 0")
         _require(self.target_ratio > 0, "metrics.*.target_ratio", self.target_ratio, "use > 0")
+
+        unknown = set(self.calendar) - set(CALENDAR_TERMS)
+        _require(not unknown, "metrics.*.calendar", self.calendar, "use hour, weekday, holidays")
+
+    @property
+    def regression(self) -> RegressorConfig | None:
+        """What forecasts are corrected by; None when by nothing."""
+        if not self.regressors and not self.calendar:
+            return None
+        return RegressorConfig(
+            metrics=self.regressors,
+            hour="hour" in self.calendar,
+            weekday="weekday" in self.calendar,
+            holidays="holidays" in self.calendar,
+        )
 
     @property
     def limit(self) -> float | None:
@@ -169,6 +191,8 @@ class CoreConfig:
     """By name. A metric with a capacity is a resource."""
     states: StateConfig = field(default_factory=StateConfig)
     patterns: PatternConfig = field(default_factory=PatternConfig)
+    calendar: CalendarConfig = field(default_factory=CalendarConfig)
+    """Whose holidays and hours forecasts may depend on."""
     zone: tzinfo = UTC
     """Where hours of the day and weekdays of patterns are counted."""
     aliases: dict[str, str] = field(default_factory=dict[str, str])

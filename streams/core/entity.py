@@ -25,6 +25,13 @@ class PendingAction(msgspec.Struct, kw_only=True):
     """False when the worker that accepted it gave it up before its handler could start."""
 
 
+class StoredRegression(msgspec.Struct, array_like=True):
+    """What corrects the forecasts of one metric; read only by the version that wrote it."""
+
+    version: str
+    state: bytes
+
+
 class EntityState(msgspec.Struct, kw_only=True):
     """Mutable; owned by the worker that owns the entity's partition."""
 
@@ -42,6 +49,8 @@ class EntityState(msgspec.Struct, kw_only=True):
     outlook: Prediction | None = None
     """Latest prediction of the entity's state, as published."""
     patterns: PatternState = msgspec.field(default_factory=PatternState)
+    regressions: dict[str, StoredRegression] = {}
+    """By metric, where one is configured."""
     metrics: list[str] = []
     """Metrics that were analysed, in the order of their first analysis."""
     suggestion: Suggestion | None = None

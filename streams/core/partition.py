@@ -19,7 +19,7 @@ from streams.core.columns import group, previous_values
 from streams.core.config import CoreConfig
 from streams.core.emission import Dispatch, Emission, Position, Rejection
 from streams.core.entities import EntityStore
-from streams.core.forecasting.results import Finding, ModelChange
+from streams.core.forecasting.results import Finding, ModelChange, SeriesForecast
 from streams.core.rules import Rules
 from streams.core.series import SeriesStore
 from streams.core.store import ENTITIES, MODELS, SERIES, StateReader, Write
@@ -291,6 +291,18 @@ class Partition:
         if table == ENTITIES:
             return self.entities.resident()
         return [key for key in self.series.keys if key]
+
+    def forecast(
+        self, entity_id: str, metric: str, horizon: int, level: float, method: str = ""
+    ) -> SeriesForecast | None:
+        """Forecast of a series as of now, as an analysis would publish it; None without enough
+        values. Raises what ``SeriesBank.forecast`` does."""
+        row = self.series.find(series_key(entity_id, metric))
+        found = None if row is None else self.series.bank.forecast(row, horizon, level, method)
+        state = self.entities.find(entity_id)
+        if row is None or found is None or state is None:
+            return found
+        return self._rules.corrected(state, row, metric, found)
 
     def withhold(self, action: Action) -> None:
         """An accepted action is given up before its handler could start: who comes next may

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from streams.core.analysis import Analysis
 from streams.core.config import CoreConfig
-from streams.core.entity import PendingAction
-from streams.core.forecasting.results import Finding
+from streams.core.entity import EntityState, PendingAction
+from streams.core.forecasting.results import Finding, SeriesForecast
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.goals.targets import GOAL_STATE
 from streams.core.incidents import (
@@ -22,6 +22,7 @@ from streams.core.incidents import (
     model_event,
 )
 from streams.core.pattern_watch import PatternWatch
+from streams.core.regression_watch import RegressionWatch
 from streams.core.series import SeriesStore
 from streams.core.transfer import IMPORT, decode_knowledge, is_empty
 from streams.core.turn import Turn
@@ -46,9 +47,11 @@ class Rules:
 
     def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
         self._config = config
+        self._series = series
+        self._regressions = RegressionWatch(config, series)
         self._goals = Goalkeeper(config, series)
         self._patterns = PatternWatch(config, series)
-        self._analysis = Analysis(config, series, self._goals, self._patterns)
+        self._analysis = Analysis(config, series, self._goals, self._patterns, self._regressions)
         self._commands: dict[str, Callable[[Turn, Command], None]] = {
             "goal.create": self._create_goal,
             "goal.cancel": self._cancel_goal,
@@ -95,6 +98,7 @@ class Rules:
 
     def on_metric(self, turn: Turn, row: int, *, analyse: bool) -> None:
         """The newest value of a series, where a goal watches it or an analysis is due."""
+        self._regressions.learn(turn, row, self._series.metrics[row])
         self._goals.measure(turn, row)
         self._goals.sweep(turn)
         if analyse:
@@ -111,6 +115,12 @@ class Rules:
             turn.emit(EVENTS, drift_event(turn, metric, finding))
         for change in finding.changes:
             turn.emit(EVENTS, model_event(turn, metric, change))
+
+    def corrected(
+        self, state: EntityState, row: int, metric: str, forecast: SeriesForecast
+    ) -> SeriesForecast:
+        """A forecast as an analysis would publish it."""
+        return self._regressions.corrected(state, row, metric, forecast)
 
     def _on_action(self, turn: Turn, action: Action) -> None:
         if not self._first(turn, "action", action.action_id):

@@ -76,7 +76,7 @@ class SeriesStore:
         """Value above which the metric is in breach; inf without a limit."""
         self.lower = np.empty(0)
         self.watched = np.empty(0, np.bool_)
-        """Whether an open goal wants to see every value."""
+        """Whether an open goal, or what corrects its forecasts, wants to see every value."""
         self._dirty = np.empty(0, np.bool_)
         self._clock = 0
         self.rewarmed: list[str] = []
@@ -117,7 +117,7 @@ class SeriesStore:
         """A goal on this series was opened or closed; rows not in memory learn it when loaded."""
         row = self._rows.get(key)
         if row is not None:
-            self.watched[row] = watched
+            self.watched[row] = watched or self._is_corrected(self.metrics[row])
 
     def crossed(self, row: int) -> bool:
         """Whether the newest value is beyond the metric's limit and the one before was not."""
@@ -155,6 +155,11 @@ class SeriesStore:
         self.unsaved_since[rows] = NO_OFFSET
         self._dirty[rows] = False
         self.watched[rows] = self._are_watched(pairs)
+        self.watched[rows] |= [self._is_corrected(metric) for _, metric in pairs]
+
+    def _is_corrected(self, metric: str) -> bool:
+        known = self._config.metric(metric)
+        return known is not None and bool(known.regressors or known.calendar)
 
     def _load_model(self, row: int, data: bytes) -> int:
         if self.bank.load(row, data[_OFFSET_BYTES:]):

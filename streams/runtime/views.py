@@ -159,8 +159,9 @@ class Views:
         Raises UnknownName for a method that does not run, ConfigError for a horizon or level out
         of range, UnknownName for a series that was never measured here.
         """
-        bank, row = self._series(entity, metric)
-        return bank.forecast(row, horizon, level, method)
+        self._series(entity, metric)
+        part = self._partition(self.partition_of(entity))
+        return part.forecast(entity, metric, horizon, level, method)
 
     def accuracy(self, entity: str, metric: str) -> Accuracy:
         """Errors of the forecasts so far; raises UnknownName."""
@@ -235,7 +236,7 @@ class Views:
         if row is None:
             return None
         if view == "forecasts":
-            forecast = part.series.bank.forecast(row, self._horizon, self._level)
+            forecast = part.forecast(entity, metric, self._horizon, self._level)
             return None if forecast is None else _forecast_row(forecast)
         if view == "models":
             bank = part.series.bank

@@ -19,11 +19,13 @@ from streams.core.config import (
     MetricConfig,
     SuggestionConfig,
 )
+from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.settings.sections import (
     EMBEDDED,
+    CalendarSection,
     Count,
     ForecastingSection,
     GoalsSection,
@@ -67,6 +69,7 @@ class Settings(BaseSettings):
     web: WebSection = WebSection()
     logging: LoggingSection = LoggingSection()
     forecasting: ForecastingSection = ForecastingSection()
+    calendar: CalendarSection = CalendarSection()
     states: StatesSection = StatesSection()
     patterns: PatternsSection = PatternsSection()
     goals: GoalsSection = GoalsSection()
@@ -93,6 +96,9 @@ class Settings(BaseSettings):
             forecasting=_core_part(ForecastConfig(), "forecasting", self.forecasting),
             states=_core_part(StateConfig(), "states", self.states),
             patterns=_core_part(PatternConfig(), "patterns", self.patterns),
+            calendar=CalendarConfig(
+                self.calendar.country, self.calendar.subdivision, self.time_zone
+            ),
             zone=UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone),
             goals=_core_part(GoalConfig(), "goals", self.goals),
             suggestions=_core_part(SuggestionConfig(), "suggestions", self.suggestions),

@@ -235,6 +235,13 @@ class ForecastingSection(Section):
     interval_seconds: SecondsOrZero = _FORECAST.interval_ms / 1000
 
 
+class CalendarSection(Section):
+    """Whose public holidays forecasts may depend on."""
+
+    country: str = ""
+    subdivision: str = ""
+
+
 class StatesSection(Section):
     """Mirrors ``streams.core.states.config.StateConfig``."""
 
@@ -299,3 +306,5 @@ class MetricSection(Section):
     target_ratio: float = 0.8
     unit: str = ""
     direction: Direction = Direction.AT_MOST
+    regressors: Texts = ()
+    calendar: Texts = ()

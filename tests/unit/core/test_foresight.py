@@ -245,3 +245,26 @@ def test_an_import_for_another_entity_is_refused() -> None:
     arguments = export(full_bench())
     seen = Bench().send("commands", command(IMPORT, entity_id="other", arguments=arguments))
     assert [rejection[2] for rejection in seen.rejections] == ["invalid_import"]
+
+
+# -- other metrics and the calendar ---------------------------------------------------------------
+
+
+@pytest.mark.spec("S1-199")
+def test_a_leading_metric_makes_forecasts_better() -> None:
+    lead = 50 + 10 * noise(900)
+    load = np.concatenate([lead[:2], lead[:-2]]) + 0.5 * noise(900, seed=1)
+
+    def errors(*regressors: str) -> tuple[float, Any]:
+        options = ForecastConfig(min_points=10, interval_ms=0, horizon=3)
+        known = {"load": MetricConfig(regressors=regressors)}
+        seen = measured(Bench(CoreConfig(forecasting=options, metrics=known)), lead=lead, load=load)
+        made = [f for f in seen.records("forecasts") if f.metric == "load"]
+        late = [f for f in made if f.timestamp > START + 600 * HOUR][:-3]
+        off = [abs(f.predictions[0] - load[(f.timestamp - START) // HOUR + 1]) for f in late]
+        return float(np.mean(off)), made[-1]
+
+    plain, _ = errors()
+    better, last = errors("lead")
+    assert better < 0.7 * plain
+    assert "lead" in last.members

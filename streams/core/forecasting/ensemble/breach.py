@@ -30,6 +30,8 @@ from streams.core.forecasting.jit import compiled
 
 _FEWEST = 20
 """Values needed before a threshold is judged."""
+_UNSETTLED = 3
+"""The first paths are left out: twelve values tell the volatility, and they had fewer."""
 _PRIOR = 5.0
 """Weight, in observations, of the steps' answer within that of the paths."""
 _Z80 = 1.2815515655446004
@@ -43,7 +45,7 @@ def learn_path(row: Any, t: int, highest: Any, lowest: Any, lot: int) -> None:
     if t % PATH_EVERY:
         return
     path = row.path[row.paths % PATHS]
-    over = row.paths - PATHS
+    over = row.paths - PATHS - _UNSETTLED
     if over >= 0:
         top = row.sorted_short[row.in_short - 1]
         bottom = row.sorted_short[0]
@@ -66,10 +68,10 @@ def _keep(sample: Any, known: int, code: Any, lot: int) -> None:
 def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> float:
     """Probability that one of the next ``horizon`` values passes the threshold.
 
-    For 24 steps: the mean, on the log-odds scale, of the largest chance of a single step and of
-    the share of kept paths that would carry the present forecast over. What the paths add is
-    scaled by log(horizon) / log(24) for nearer horizons: nothing at one step. For farther ones,
-    the chance is at least that of so many independent paths of 24. NaN before twenty values.
+    For 24 steps: the share of kept paths that would carry the present forecast over. For fewer:
+    the largest chance of a single step; to its log-odds comes what the paths have beyond single
+    steps, times log(horizon) / log(24): nothing at one step. For more: at least the chance of
+    that many independent paths of 24. NaN before twenty values.
     """
     if row.count < _FEWEST:
         return np.nan
@@ -90,7 +92,7 @@ def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> flo
             path_step = max(path_step, chance)
             highest, lowest = max(highest, x[FINAL]), min(lowest, x[FINAL])
     path = _path_chance(row, t, z, highest if above else lowest, above, path_step)
-    excess = 0.5 * (_log_odds(path) - _log_odds(path_step))
+    excess = _log_odds(path) - _log_odds(path_step)
     scale = min(1.0, math.log(horizon) / math.log(PATH))
     chance = _probability(_log_odds(within) + scale * excess)
     if horizon <= PATH:
@@ -112,7 +114,7 @@ def _step_chance(row: Any, j: int, z: float, mean: float, above: bool) -> float:
 
 @compiled
 def _path_chance(row: Any, t: int, z: float, extreme: float, above: bool, prior: float) -> float:
-    known = min(max(0, row.paths - PATHS), EXTREMES)
+    known = min(max(0, row.paths - PATHS - _UNSETTLED), EXTREMES)
     if known == 0:
         return prior
     code = encode((z - extreme) / path_volatility(row, t))

@@ -66,8 +66,9 @@ def quantile(sample: Any, size: int, share: float) -> float:
 @compiled
 def scored(row: Any, j: int) -> int:
     """Forecasts of anchor ``j`` that have been scored."""
-    age = row.count - 1 - row.begun - A[j]
-    return age // S[j] + 1 if age >= 0 else 0
+    # they fall due at multiples of the stride, where scoring need not have begun
+    first = (row.begun + A[j] + S[j] - 1) // S[j]
+    return max(0, (row.count - 1) // S[j] - first + 1)
 
 
 @compiled
