@@ -55,7 +55,7 @@ test: unit spec integration ## all tests, real Kafka included
 
 .PHONY: unit
 unit: $(DEV_READY) ## tests that need neither Java nor a broker (ARGS="-k word")
-	$(PYTEST) -m "not integration and not faults" $(ARGS)
+	$(PYTEST) -n auto -m "not integration and not faults" $(ARGS)
 
 .PHONY: integration
 integration: $(DEV_READY) ## tests on real Apache Kafka and a real schema registry

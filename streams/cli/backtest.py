@@ -16,7 +16,7 @@ from rich.table import Table
 
 from streams.cli.backtest_plot import Panel, draw, figure_type
 from streams.cli.series_file import Columns, Series, read_series
-from streams.cli.state import CliState, stdout
+from streams.cli.state import CliState, check_writable, stdout
 from streams.core.batch import FloatArray, IntArray
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
@@ -88,7 +88,7 @@ def backtest(  # noqa: PLR0913 - the options of a command
     if plot is not None:
         figure_type()
     for target, option in ((plot, "--plot"), (json_file, "--json")):
-        _check_writable(target, option)
+        check_writable(target, option)
     columns = Columns(time_column, value_column)
     series = [read_series(file, columns, limit) for file in files]
     config = _ready(state)
@@ -113,21 +113,6 @@ def _drawn(horizon: int | None, plan: Plan) -> int:
         value=horizon,
         remedy=f"use one of {', '.join(map(str, plan.horizons))}, or add --horizon {horizon}",
     )
-
-
-def _check_writable(file: Path | None, option: str) -> None:
-    """Better to know before the replay than after it."""
-    if file is None:
-        return
-    try:
-        file.open("a").close()
-    except OSError as error:
-        raise ConfigError(
-            f"file cannot be written: {error.strerror}",
-            field=option,
-            value=str(file),
-            remedy="name a file in a folder that is there and may be written to",
-        ) from error
 
 
 def _ready(state: CliState) -> ForecastConfig:

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from streams.cli.state import CliState
+from streams.cli.state import CliState, check_writable
 from streams.demo.run import Result, run_demo
 from streams.demo.scenario import demo_settings
-from streams.errors import ConfigError
 from streams.runtime.logs import configure_logging
 
 REPLAY_SECONDS = 28.0
@@ -40,7 +39,7 @@ def demo(
     """
     state: CliState = ctx.obj
     settings = demo_settings(state.settings())
-    _check_writable(json_file)
+    check_writable(json_file, "--json")
     level = settings.logging.level
     configure_logging(
         "WARNING" if level == "INFO" else level, json_lines=settings.logging.json_lines
@@ -76,18 +75,3 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-
-
-def _check_writable(file: Path | None) -> None:
-    """Better to know before the replay than after it."""
-    if file is None:
-        return
-    try:
-        file.open("a").close()
-    except OSError as error:
-        raise ConfigError(
-            f"file cannot be written: {error.strerror}",
-            field="--json",
-            value=str(file),
-            remedy="name a file in a folder that is there and may be written to",
-        ) from error

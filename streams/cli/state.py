@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from streams.errors import GoalstreamError
+from streams.errors import ConfigError, GoalstreamError
 from streams.settings import Settings, load_settings
 
 
@@ -51,3 +51,18 @@ def stdout() -> Console:
     """A console for tables; wide when the output is not a terminal, so that nothing is cut."""
     console = Console()
     return console if console.is_terminal else Console(width=200)
+
+
+def check_writable(file: Path | None, option: str) -> None:
+    """Raises ConfigError when a file that is to be written later cannot be."""
+    if file is None:
+        return
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise ConfigError(
+            f"file cannot be written: {error.strerror}",
+            field=option,
+            value=str(file),
+            remedy="name a file in a folder that is there and may be written to",
+        ) from error

@@ -15,7 +15,7 @@ from streams.core.batch import series_key, split_series_key
 from streams.core.config import CoreConfig
 from streams.core.entity import EntityState
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
 from streams.core.partition import Partition
 from streams.core.patterns.detector import Origin
 from streams.core.patterns.learner import PatternLearner
@@ -163,7 +163,7 @@ class Views:
         part = self._partition(self.partition_of(entity))
         return part.forecast(entity, metric, horizon, level, method)
 
-    def accuracy(self, entity: str, metric: str) -> Accuracy:
+    def accuracy(self, entity: str, metric: str) -> RunningAccuracy:
         """Errors of the forecasts so far; raises UnknownName."""
         bank, row = self._series(entity, metric)
         return bank.accuracy(row)

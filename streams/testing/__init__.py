@@ -1,5 +1,6 @@
-"""Kits for the tests of those who extend the product; contract suites raise AssertionError."""
+"""Kits for those who extend or judge the product; contract suites raise AssertionError."""
 
 from streams.testing.forecaster_contract import check_forecaster
+from streams.testing.predictor import Predictor, as_predictor
 
-__all__ = ["check_forecaster"]
+__all__ = ["Predictor", "as_predictor", "check_forecaster"]

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streams.core.batch import IntArray
-from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
 from streams.web.answers import Refused, Shortfall, answer
 from streams.web.forecast_messages import (
     HORIZON_DEFAULT,
@@ -210,7 +210,7 @@ def _metadata(forecast: SeriesForecast, stride: int, newest: int) -> ForecastMet
     )
 
 
-def _evaluated(accuracy: Accuracy) -> int | None:
+def _evaluated(accuracy: RunningAccuracy) -> int | None:
     scored = [at.horizon for at in accuracy.horizons if at.scored]
     if accuracy.mae is not None:
         scored.append(1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
 from streams.core.states.capacity_report import CapacityReport
 from streams.records import Record
 from streams.runtime.publisher import Written
@@ -91,7 +91,7 @@ class SeriesSource(Protocol):
         """
         ...
 
-    def accuracy(self, entity: str, metric: str) -> Accuracy: ...
+    def accuracy(self, entity: str, metric: str) -> RunningAccuracy: ...
 
     def capacity_report(self) -> CapacityReport:
         """What every resource can carry, and from which share of that on it is in which state."""

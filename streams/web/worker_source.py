@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from streams.core.forecasting.registry import create
-from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
 from streams.core.states.capacity_report import CapacityReport, capacity_report
 from streams.records import Record
 from streams.runtime.publisher import Written
@@ -83,7 +83,7 @@ class WorkerSource:
     ) -> SeriesForecast | None:
         return self._views.forecast(entity, metric, horizon, level, method)
 
-    def accuracy(self, entity: str, metric: str) -> Accuracy:
+    def accuracy(self, entity: str, metric: str) -> RunningAccuracy:
         return self._views.accuracy(entity, metric)
 
     def capacity_report(self) -> CapacityReport:

@@ -17,10 +17,10 @@ from streams.core.forecasting.interval import NORMAL_MAE, half_width, margins
 from streams.core.forecasting.protocol import ProbabilisticForecaster
 from streams.core.forecasting.registry import create
 from streams.core.forecasting.results import (
-    Accuracy,
     Learned,
     ModelChange,
     Quality,
+    RunningAccuracy,
     SeriesForecast,
 )
 from streams.core.forecasting.selection import OnTrial, is_dear
@@ -269,7 +269,7 @@ class SeriesBank:
             return Quality(float(score["error"]), *model.coverage(row))
         return Quality(float(score["error"]), float(score["coverage"]), self._config.level)
 
-    def accuracy(self, row: int) -> Accuracy:
+    def accuracy(self, row: int) -> RunningAccuracy:
         """Errors of the forecasts so far, each made before its value was known."""
         track = self._tracks[row]
         scored = bool(track["scored"])
@@ -277,7 +277,7 @@ class SeriesBank:
         model = None if member is None else self._informed[member]
         anchors = () if model is None else model.accuracy(row)
         known = dict(zip(self._names, self._members[row].tolist(), strict=True))
-        return Accuracy(
+        return RunningAccuracy(
             points=self.points(row),
             mae=float(track["error"]) if scored else None,
             rmse=math.sqrt(track["variance"]) if scored else None,

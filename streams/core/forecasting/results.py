@@ -96,7 +96,7 @@ class AnchorAccuracy(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class RunningAccuracy:
     """Errors of forecasts made before their values, as running means."""
 
     points: int

@@ -196,7 +196,7 @@ def test_unknown_command_names_the_known_ones(bench: Bench) -> None:
     (rejection,) = bench.send("commands", command("goal.make")).rejections
     assert rejection == (
         "commands", 0, "unknown_command",
-        "command is 'goal.make'; use one of goal.cancel, goal.create",
+        "command is 'goal.make'; use one of entity.import, goal.cancel, goal.create",
     )  # fmt: skip
 
 

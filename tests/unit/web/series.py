@@ -10,7 +10,7 @@ import numpy as np
 
 from streams.core.config import CoreConfig, ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.results import Accuracy, SeriesForecast
+from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
 from streams.core.states.capacity_report import CapacityReport, capacity_report
 from streams.core.states.config import StateConfig
 from streams.errors import Unavailable, UnknownName
@@ -74,7 +74,7 @@ class MemorySeries:
     ) -> SeriesForecast | None:
         return self.bank.forecast(self._row(entity, metric)[0], horizon, level, method)
 
-    def accuracy(self, entity: str, metric: str) -> Accuracy:
+    def accuracy(self, entity: str, metric: str) -> RunningAccuracy:
         return self.bank.accuracy(self._row(entity, metric)[0])
 
     def capacity_report(self) -> CapacityReport:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.results import Accuracy, AnchorAccuracy
+from streams.core.forecasting.results import AnchorAccuracy, RunningAccuracy
 from streams.web import Health
 from streams.web.forecasting import STEPS_MAX, _shown
 from tests.unit.web.group import TOKEN, Group
@@ -348,7 +348,7 @@ async def test_accuracy_by_horizon(
 ) -> None:
     anchors = (AnchorAccuracy(1, 1.5, 0.8, 20), AnchorAccuracy(6, 3.0, 0.7, 9))
     far = AnchorAccuracy(72, math.nan, math.nan, 0)
-    said = Accuracy(30, 1.5, 2.0, 12.5, {"ensemble": 1.5}, (*anchors, far))
+    said = RunningAccuracy(30, 1.5, 2.0, 12.5, {"ensemble": 1.5}, (*anchors, far))
     monkeypatch.setattr(SeriesBank, "accuracy", lambda self, row: said)
 
     body = (await web.get(f"{API}/accuracy", params=SERIES)).json()

@@ -15,7 +15,7 @@ def test_the_ids_never_change() -> None:
     )
     moved = {"Forecast": 2_000_000_017, "Prediction": 2_000_000_018}
     first = dict(zip(EMBEDDED_IDS, range(2_000_000_001, 2_000_000_017), strict=True))
-    assert EMBEDDED_IDS == first | moved
+    assert first | moved == EMBEDDED_IDS
 
 
 def test_every_schema_is_known_by_its_id_and_back() -> None:

@@ -1,0 +1,1 @@
+"""How good forecasts, predictions, alarms and choices are, on recorded series."""
