@@ -21,14 +21,19 @@ FROM python:3.11-slim-bookworm
 # A volume takes over the owner of the folder that it is first mounted on.
 RUN useradd --system --user-group --uid 10001 --no-create-home goalstream \
     && install -d -o goalstream -g goalstream -m 0700 /var/lib/goalstream \
+    && install -d -o goalstream -g goalstream /var/cache/goalstream \
     && install -d /etc/goalstream
 COPY --from=build /opt/goalstream /opt/goalstream
 ENV PATH=/opt/goalstream/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/var/cache/goalstream \
     GOALSTREAM_WORKER__STATE_DIR=/var/lib/goalstream
 # A goalstream.toml mounted into this folder is found without being named.
 WORKDIR /etc/goalstream
 USER goalstream
+# Compiled here, so that no container has to; Numba compiles again on another kind of processor.
+RUN python -c "from streams.core.config import ForecastConfig as C; \
+from streams.runtime.warmup import warm_up; warm_up(C())"
 VOLUME /var/lib/goalstream
 ENTRYPOINT ["goalstream"]
 CMD ["worker"]

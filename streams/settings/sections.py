@@ -158,8 +158,9 @@ class WorkerSection(Section):
     checkpoint_seconds: Seconds = 1.0
     batch_records: Count = 2000
     """Most records handed to the core at once."""
-    cache_series: Count = 50_000
-    """Series kept in memory; the others stay on disk."""
+    cache_series: Count = 25_000
+    """Series in memory over all partitions, 18 KB each with the default models; the others stay on
+    disk."""
     cache_entities: Count = 20_000
     model_bytes_per_checkpoint: Count = 8_000_000
     """Most bytes of forecaster models saved in one checkpoint."""

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.faults.harness import PARTITIONS, Deployment, until
-from tests.faults.ledger import begin
+from tests.faults.ledger import Ledger, begin, entity
 from tests.faults.verifier import verify
 
 pytestmark = pytest.mark.timeout(300)
@@ -57,6 +57,22 @@ def test_six_joins_and_leaves_under_load_lose_nothing(deployment: Deployment) ->
     deployment.wait_committed()
     b.stop()
     assert verify(deployment, ledger.sent).faults == {}
+
+
+@pytest.mark.spec("S1-202")
+def test_two_workers_share_the_models_of_all_series(deployment: Deployment) -> None:
+    a, b = deployment.worker("a").start(), deployment.worker("b").start()
+    wait_owned(deployment, "a", "b")
+    Ledger(deployment, entities=100).send(2_000)
+    deployment.wait_committed()
+    held = [
+        {item["key"] for item in worker.get("/tables/models?limit=1000").json()["items"]}
+        for worker in (a, b)
+    ]
+    assert all(held)
+    assert held[0].isdisjoint(held[1])
+    holding = {key.partition("/")[0] for key in held[0] | held[1]}
+    assert holding == {entity(number) for number in range(100)}
 
 
 def test_a_worker_that_stood_still_does_not_undo_its_successor(deployment: Deployment) -> None:

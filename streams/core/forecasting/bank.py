@@ -282,6 +282,7 @@ class SeriesBank:
             mae=float(track["error"]) if scored else None,
             rmse=math.sqrt(track["variance"]) if scored else None,
             mape=100 * float(track["percentage"]) if track["percentages"] else None,
+            convergence=_settled(track["error"], track["long_error"]) if scored else None,
             models={name: error for name, (scored, error, _) in known.items() if scored},
             horizons=tuple(anchors),
         )
@@ -364,6 +365,11 @@ def _joined(pieces: list[IntArray], parts: list[Learned]) -> Learned:
             for change in part.changes
         ],
     )
+
+
+def _settled(lately: float, long: float) -> float:
+    larger = max(lately, long)
+    return float(min(lately, long) / larger) if larger else 1.0
 
 
 def _first_ready(forecasts: FloatArray, others: FloatArray) -> FloatArray:

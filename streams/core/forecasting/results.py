@@ -105,6 +105,9 @@ class RunningAccuracy:
     rmse: float | None
     mape: float | None
     """Percent of the value, over values that are not 0; None when there were none."""
+    convergence: float | None
+    """0..1, how far the errors have settled: the smaller over the larger of the running error and
+    that of a ten times longer memory. None before the first score."""
     models: dict[str, float]
     """One-step error of every model that runs for the series."""
     horizons: tuple[AnchorAccuracy, ...]

@@ -7,7 +7,7 @@ import msgspec
 from streams.core.forecasting.state import damaged, require, seal, unseal
 from streams.core.forecasting.track import TRACK
 
-VERSION = 2
+VERSION = 3
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):

@@ -13,6 +13,8 @@ from streams.core.forecasting.jit import compiled
 MEMORY = 100
 """Forecasts that the running errors, deviation and coverage look back on: plain means over the
 first ones, then exponentially weighted with rate 1 / MEMORY."""
+LONG_MEMORY = 1000
+"""The same of the error that convergence is judged by."""
 STEP_SAMPLE = 19
 """Gaps between the first timestamps whose median is the time step."""
 STEP_CHECK = 32
@@ -27,6 +29,7 @@ TRACK = np.dtype(
         ("points", "<i8"),
         ("scored", "<i8"),
         ("error", "<f8"),
+        ("long_error", "<f8"),
         ("variance", "<f8"),
         ("percentage", "<f8"),
         ("percentages", "<i8"),
@@ -40,8 +43,9 @@ TRACK = np.dtype(
 )
 """Layout of one series' statistics, also their stored form.
 
-``points``: values learned. ``scored``: forecasts compared with their value, at most MEMORY.
-``error``, ``variance``: running means of the absolute and the squared one-step error.
+``points``: values learned. ``scored``: forecasts compared with their value, at most LONG_MEMORY.
+``error``, ``variance``: running means of the absolute and the squared one-step error;
+``long_error``: the former over LONG_MEMORY forecasts.
 ``percentage``: running mean of |error / value| over values that are not 0; ``percentages`` counts
 them, at most MEMORY. ``step_ms``: median gap, 0 while it is sampled for the first time. ``mark``:
 timestamp of the last value seen while sampling, or of the last look at the step. ``check_at``:
@@ -110,9 +114,11 @@ def _score(track: Any, value: float, size: float) -> None:
         # a tiny value must not overflow the mean
         share = min(size / abs(value), 1e12)
         track.percentage += (share - track.percentage) / track.percentages
-    track.scored = min(track.scored + 1, MEMORY)
-    track.error += (size - track.error) / track.scored
-    track.variance += (square - track.variance) / track.scored
+    track.scored = min(track.scored + 1, LONG_MEMORY)
+    recent = min(track.scored, MEMORY)
+    track.error += (size - track.error) / recent
+    track.long_error += (size - track.long_error) / track.scored
+    track.variance += (square - track.variance) / recent
 
 
 @compiled

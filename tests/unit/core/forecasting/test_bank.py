@@ -316,6 +316,20 @@ def test_every_model_keeps_its_error() -> None:
     assert accuracy.points == 400
 
 
+@pytest.mark.spec("S1-133")
+def test_learning_has_converged_when_the_errors_have_settled() -> None:
+    bank = make()
+    assert bank.accuracy(0).convergence is None
+    learn(bank, noise(3000))
+    settled = bank.accuracy(0).convergence
+    assert settled is not None
+    assert settled > 0.85
+    learn(bank, 10 * noise(100, seed=1), start=3000)
+    unsettled = bank.accuracy(0).convergence
+    assert unsettled is not None
+    assert unsettled < 0.6
+
+
 # -- what is noticed ------------------------------------------------------------------------------
 
 

@@ -84,7 +84,8 @@ def test_errors_are_plain_means_first_and_then_forget() -> None:
     assert track["error"][0] == pytest.approx(error)
     assert track["variance"][0] == pytest.approx(square)
     assert track["percentage"][0] == pytest.approx(percentage)
-    assert track["scored"][0] == MEMORY
+    assert track["scored"][0] == 400
+    assert track["long_error"][0] == pytest.approx(np.abs(residuals).mean())
 
 
 def test_a_relative_error_is_a_half_when_it_is_as_large_as_usual() -> None:
