@@ -69,7 +69,7 @@ def sentences(ledger: Ledger, cost: Cost, bad: int, level: float) -> dict[str, s
         "goals": _goals(list(ledger.goals.values())),
         "intervals": _intervals(ledger, level),
         "noticed": f"{ledger.noticed[ANOMALY_EVENT]} anomalies, "
-        f"{ledger.noticed[DRIFT_EVENT]} changes of the forecasts' error for good",
+        f"{ledger.noticed[DRIFT_EVENT]} drifts of the forecasts",
         "suggestions": f"{counts['suggestions']:,}: for new goals, and actions while one is open",
         "outcomes": f"{counts['outcomes']} of {counts['actions']} actions: {_by_status(ledger)}",
         "dead letters": f"{counts['dead-letter']} of {bad} bad records: {reasons}",

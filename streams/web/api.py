@@ -10,9 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streams.core.states.capacity_report import CapacityReport
+from streams.records import Goal, Prediction
 from streams.web.answers import answer
 from streams.web.forecast_messages import (
     AccuracyAnswer,
+    EntityRequest,
     ForecastAnswer,
     ForecastRequest,
     HealthAnswer,
@@ -25,11 +27,15 @@ from streams.web.forecast_messages import (
 )
 from streams.web.forecast_rows import ForecastRows
 from streams.web.forecasting import PREFIX, Forecasting
+from streams.web.goals import Goals, GoalsAnswer, GoalsRequest
 from streams.web.ingest import EventMessage, Ingest, MetricBatch, MetricMessage, WrittenAnswer
 from streams.web.openapi import Endpoint, document
 from streams.web.options import WebOptions
+from streams.web.pattern_analysis import AnalyzeAnswer, AnalyzeRequest, PatternAnalysis
 from streams.web.peers import PeerDirectory
 from streams.web.requests import query
+from streams.web.row_counts import RowCounts, StatisticsAnswer
+from streams.web.rows import Rows
 from streams.web.source import ViewSource
 
 
@@ -54,9 +60,24 @@ def _endpoints(
     source: ViewSource, peers: PeerDirectory | None, *, writable: bool
 ) -> list[Endpoint]:
     """Those of one path stand together."""
-    reads = Forecasting(source, peers, writable=writable)
-    rows = ForecastRows(source, peers)
-    writes = Ingest(source, writable=writable)
+    rows = Rows(source, peers)
+    return [
+        *_forecasting(Forecasting(source, peers, writable=writable)),
+        *_stored(rows),
+        *_goals(rows),
+        Endpoint(
+            "POST",
+            f"{PREFIX}/patterns/analyze",
+            PatternAnalysis(source).analyze,
+            "patterns of the events of the request",
+            AnalyzeAnswer,
+            AnalyzeRequest,
+        ),
+        *_writing(Ingest(source, writable=writable)),
+    ]
+
+
+def _forecasting(reads: Forecasting) -> list[Endpoint]:
     forecast, accuracy = f"{PREFIX}/forecast", f"{PREFIX}/accuracy"
     return [
         Endpoint("GET", f"{PREFIX}/health", reads.health, "state of the API", HealthAnswer),
@@ -72,10 +93,16 @@ def _endpoints(
             "errors of past forecasts of a series",
             AccuracyAnswer,
         ),
+    ]
+
+
+def _stored(rows: Rows) -> list[Endpoint]:
+    stored, predict = ForecastRows(rows), f"{PREFIX}/predict"
+    return [
         Endpoint(
             "GET",
             f"{PREFIX}/predictions",
-            rows.predictions,
+            stored.predictions,
             "latest predictions",
             PredictionsAnswer,
             PredictionsRequest,
@@ -83,11 +110,33 @@ def _endpoints(
         Endpoint(
             "GET",
             f"{PREFIX}/patterns",
-            rows.patterns,
+            stored.patterns,
             "patterns",
             PatternsAnswer,
             PatternsRequest,
         ),
+        Endpoint("GET", predict, stored.predict, "predicted state", Prediction, EntityRequest),
+        Endpoint("POST", predict, stored.post_predict, "same", Prediction, EntityRequest),
+    ]
+
+
+def _goals(rows: Rows) -> list[Endpoint]:
+    goals, path = Goals(rows), f"{PREFIX}/goals"
+    return [
+        Endpoint("GET", path, goals.goals, "goals", GoalsAnswer, GoalsRequest),
+        Endpoint("GET", f"{path}/{{entity_id}}/{{goal_id:path}}", goals.goal, "a goal", Goal),
+        Endpoint(
+            "GET",
+            f"{PREFIX}/statistics",
+            RowCounts(rows).statistics,
+            "goals by status, patterns by type",
+            StatisticsAnswer,
+        ),
+    ]
+
+
+def _writing(writes: Ingest) -> list[Endpoint]:
+    return [
         Endpoint(
             "POST",
             f"{PREFIX}/metrics",

@@ -114,11 +114,20 @@ class AccuracyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rmse: float | None
     mape: float | None
     """Percent, over values that are not 0; null when there were none."""
+    convergence: float | None
+    """0..1, near 1 when the errors have settled."""
     horizon_evaluated: int | None
     """The farthest step ahead with a scored forecast; null when there is none."""
     models: dict[str, float]
     """One-step mean absolute error of every model that runs for the series."""
     horizons: list[HorizonAccuracy]
+
+
+class EntityRequest(Message, frozen=True, kw_only=True):
+    """One entity."""
+
+    aliases = _ENTITY_ALIASES
+    entity_id: Name
 
 
 class RowsRequest(Message, frozen=True, kw_only=True):

@@ -155,6 +155,7 @@ class Forecasting:
             mae=accuracy.mae,
             rmse=accuracy.rmse,
             mape=accuracy.mape,
+            convergence=accuracy.convergence,
             horizon_evaluated=_evaluated(accuracy),
             models=accuracy.models,
             horizons=[HorizonAccuracy(**at._asdict()) for at in accuracy.horizons if at.scored],

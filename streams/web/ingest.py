@@ -116,7 +116,7 @@ class Ingest:
         event = Event(
             entity_id=message.entity_id,
             entity_type=message.entity_type,
-            timestamp=_millis(message.timestamp, _now_ms()),
+            timestamp=_moment(message.timestamp, _now_ms()),
             correlation_id=message.correlation_id,
             event_id=message.event_id or str(uuid.uuid4()),
             event_type=message.event_type,
@@ -160,7 +160,7 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     return Metric(
         entity_id=message.entity_id,
         entity_type=message.entity_type,
-        timestamp=_millis(message.timestamp, now, prefix),
+        timestamp=_moment(message.timestamp, now, prefix),
         correlation_id=message.correlation_id,
         name=message.name,
         value=message.value,
@@ -170,9 +170,8 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     )
 
 
-def _millis(given: int | datetime | None, now: int, prefix: str = "") -> int:
-    if given is None:
-        return now
+def millis_of(given: int | datetime, prefix: str = "") -> int:
+    """A moment in ms; Refused when it lies before 1970. ``prefix`` leads to it in the request."""
     if isinstance(given, int):
         return given
     aware = given if given.tzinfo else given.replace(tzinfo=UTC)
@@ -180,6 +179,10 @@ def _millis(given: int | datetime | None, now: int, prefix: str = "") -> int:
     if not 1 <= millis <= LAST_TIMESTAMP:
         raise _bad(f"{prefix}timestamp", given.isoformat(), "use a time from 1970 on")
     return millis
+
+
+def _moment(given: int | datetime | None, now: int, prefix: str = "") -> int:
+    return now if given is None else millis_of(given, prefix)
 
 
 def _bad(field: str, value: object, remedy: str) -> Refused:

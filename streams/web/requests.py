@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -78,6 +79,19 @@ def message_of(raw: object, kind: type[_M], *, strict: bool) -> _M:
         return msgspec.convert(plain, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise _unfit(plain, str(error)) from None
+
+
+def require_one_of(field: str, text: str, kinds: type[StrEnum]) -> None:
+    """Refused with 400 and the allowed values when ``text`` is neither one of them nor empty."""
+    allowed = [kind.value for kind in kinds]
+    if text and text not in allowed:
+        raise Refused(
+            400,
+            f"no such {field.replace('_', ' ')}",
+            field=field,
+            value=text,
+            remedy=f"use one of {', '.join(allowed)}",
+        )
 
 
 async def body_as(request: Request, kind: type[_M]) -> _M:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.patterns.learner import Analysis
 from streams.core.states.capacity_report import CapacityReport
-from streams.records import Record
+from streams.records import Event, Record
 from streams.runtime.publisher import Written
 
 
@@ -95,6 +96,11 @@ class SeriesSource(Protocol):
 
     def capacity_report(self) -> CapacityReport:
         """What every resource can carry, and from which share of that on it is in which state."""
+        ...
+
+    def analyse(self, events: Sequence[Event]) -> Analysis:
+        """The patterns of these events alone, which are of one entity. It may take a while for
+        thousands of them, and may be called from any thread."""
         ...
 
     async def publish(self, logical: str, records: Sequence[Record]) -> Sequence[Written]:

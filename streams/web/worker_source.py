@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from streams.core.forecasting.registry import create
 from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.patterns.learner import Analysis, PatternLearner
 from streams.core.states.capacity_report import CapacityReport, capacity_report
-from streams.records import Record
+from streams.records import Event, Record
 from streams.runtime.publisher import Written
 from streams.runtime.views import VIEWS
 from streams.runtime.worker import Worker
@@ -22,6 +23,7 @@ class WorkerSource:
         self._worker = worker
         self._views = worker.views
         self._core = worker.settings.core()
+        self._learner = PatternLearner(self._core.patterns, self._core.zone)
         forecasting = self._core.forecasting
         self._methods = [create(name, forecasting).name for name in forecasting.models]
 
@@ -88,6 +90,9 @@ class WorkerSource:
 
     def capacity_report(self) -> CapacityReport:
         return capacity_report(self._core, self._core.states, time.time_ns() // 1_000_000)
+
+    def analyse(self, events: Sequence[Event]) -> Analysis:
+        return self._learner.analyse(events)
 
     async def publish(self, logical: str, records: Sequence[Record]) -> Sequence[Written]:
         return await self._worker.publisher.publish(logical, records)

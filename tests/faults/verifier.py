@@ -18,9 +18,11 @@ from streams.core.store import TABLES
 from streams.records import (
     DeadLetter,
     Decision,
+    Event,
     Forecast,
     Goal,
     Outcome,
+    Pattern,
     Prediction,
     Record,
     Suggestion,
@@ -32,7 +34,9 @@ from streams.wire.rejected import Decoded
 from streams.wire.topology import RECORD_OF
 from tests.faults.harness import PARTITIONS, Deployment
 
-OUTPUTS = ("forecasts", "predictions", "goals", "suggestions", "decisions")
+OUTPUTS = (
+    "forecasts", "predictions", "patterns", "events", "goals", "suggestions", "decisions",
+)  # fmt: skip
 """What metrics and goals lead to."""
 _SLICE = 500
 
@@ -119,24 +123,24 @@ def verify(deployment: Deployment, metrics: int) -> Verdict:
     return verdict
 
 
+ID_FIELDS: dict[type[Record], str] = {
+    Forecast: "forecast_id",
+    Prediction: "prediction_id",
+    Event: "event_id",
+    Suggestion: "suggestion_id",
+    Decision: "decision_id",
+    Outcome: "event_id",
+    DeadLetter: "dead_letter_id",
+}
+
+
 def identity(record: Record) -> str:
     """What makes two messages the same message."""
-    match record:
-        case Goal():
-            return f"{record.entity_id}/{record.goal_id}@{record.revision}"
-        case Forecast():
-            return record.forecast_id
-        case Prediction():
-            return record.prediction_id
-        case Suggestion():
-            return record.suggestion_id
-        case Decision():
-            return record.decision_id
-        case Outcome():
-            return record.event_id
-        case DeadLetter():
-            return record.dead_letter_id
-    raise AssertionError(f"no id of a {type(record).__name__}")
+    if isinstance(record, Goal):
+        return f"{record.entity_id}/{record.goal_id}@{record.revision}"
+    if isinstance(record, Pattern):
+        return f"{record.pattern_id}@{record.timestamp}/{record.correlation_id}"
+    return getattr(record, ID_FIELDS[type(record)])
 
 
 def decoded(deployment: Deployment, logical: str) -> list[tuple[Message, Record]]:

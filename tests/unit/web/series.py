@@ -11,10 +11,11 @@ import numpy as np
 from streams.core.config import CoreConfig, ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.patterns.learner import Analysis, PatternLearner
 from streams.core.states.capacity_report import CapacityReport, capacity_report
 from streams.core.states.config import StateConfig
 from streams.errors import Unavailable, UnknownName
-from streams.records import Record
+from streams.records import Event, Record
 from streams.runtime.publisher import Written
 from streams.web import History
 from streams.wire.decode import RecordDecoder
@@ -79,6 +80,9 @@ class MemorySeries:
 
     def capacity_report(self) -> CapacityReport:
         return capacity_report(CoreConfig(), StateConfig(), RECORD_TIME)
+
+    def analyse(self, events: Sequence[Event]) -> Analysis:
+        return PatternLearner().analyse(events)
 
     async def publish(self, logical: str, records: Sequence[Record]) -> Sequence[Written]:
         if self.broken:

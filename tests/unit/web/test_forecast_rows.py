@@ -1,11 +1,11 @@
-"""Predictions and patterns over HTTP."""
+"""Predictions, patterns and predicted states over HTTP."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 
-from streams.web import TableInfo, forecast_rows
+from streams.web import TableInfo, rows
 from tests.unit.web.group import Group
 from tests.unit.web.memory import TABLES, MemorySource
 
@@ -15,6 +15,7 @@ KNOWN = (
     *TABLES,
     TableInfo("predictions", "Predictions", "entity/metric"),
     TableInfo("patterns", "Patterns", "entity/pattern id"),
+    TableInfo("states", "Predicted state", "entity"),
 )
 
 
@@ -90,7 +91,7 @@ async def test_only_rows_of_the_entity_however_many(
 async def test_rows_of_an_entity_are_read_through_any_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forecast_rows, "_PAGE", 10)
+    monkeypatch.setattr(rows, "_PAGE", 10)
     group, there = Group(), worker(0)
     for number in range(35):
         predict(there, f"shop/{number:03}", 1)
@@ -117,7 +118,6 @@ async def test_rows_of_all_entities_page_by_page() -> None:
     assert (second.json()["complete"], second.json()["unavailable"]) == (True, ["http://c:5003"])
 
 
-@pytest.mark.spec("S1-148")
 async def test_patterns_of_one_type(web: httpx.AsyncClient, source: MemorySource) -> None:
     source.put("patterns", "shop/p1", {"pattern_id": "p1", "pattern_type": "anomaly"})
     source.put("patterns", "shop/p2", {"pattern_id": "p2", "pattern_type": "correlation"})
@@ -130,7 +130,6 @@ async def test_patterns_of_one_type(web: httpx.AsyncClient, source: MemorySource
     assert [row["pattern_id"] for row in some.json()["patterns"]] == ["p1"]
 
 
-@pytest.mark.spec("S1-148")
 async def test_an_unknown_pattern_type_is_400_and_lists_the_known(web: httpx.AsyncClient) -> None:
     response = await web.get(f"{API}/patterns", params={"pattern_type": "foo"})
 
@@ -147,3 +146,43 @@ async def test_a_worker_without_the_table_says_so() -> None:
     response = await Group().add("localhost", MemorySource()).get(f"{API}/patterns")
 
     assert error(response) == (404, "table")
+
+
+# --- the predicted state -------------------------------------------------------------------
+
+
+async def test_the_latest_predicted_state_in_both_forms(
+    web: httpx.AsyncClient, source: MemorySource
+) -> None:
+    state = {"kind": "state", "entity_id": "shop", "predicted_state": "degraded"}
+    source.put("states", "shop", state)
+
+    read = await web.get(f"{API}/predict", params={"entity": "shop"})
+    posted = await web.post(f"{API}/predict", json={"entity_id": "shop"})
+
+    assert read.status_code == posted.status_code == 200
+    assert read.json() == posted.json() == state
+
+
+async def test_a_predicted_state_is_read_from_its_owner() -> None:
+    group, there = Group(), worker(0)
+    there.put("states", "shop", {"predicted_state": "critical"})
+    a = group.add("a", worker(1, 2, 3), "b")
+    group.add("b", there, "a")
+
+    response = await a.get(f"{API}/predict", params={"entity": "shop"})
+
+    assert response.json() == {"predicted_state": "critical"}
+    there.mine = frozenset()
+    assert (await a.get(f"{API}/predict", params={"entity": "shop"})).status_code == 503
+
+
+async def test_an_entity_without_a_predicted_state_is_404_and_says_what_to_do(
+    web: httpx.AsyncClient,
+) -> None:
+    response = await web.get(f"{API}/predict", params={"entity": "shop"})
+
+    assert error(response) == (404, "entity_id")
+    assert response.json()["error"]["value"] == "shop"
+    assert "/api/forecasting/capacity" in response.json()["error"]["remedy"]
+    assert error(await web.get(f"{API}/predict")) == (422, "entity_id")

@@ -54,7 +54,7 @@ def width(body: dict[str, Any]) -> float:
 # --- forecasts -----------------------------------------------------------------------------
 
 
-@pytest.mark.spec("S1-020", "S1-148")
+@pytest.mark.spec("S1-020")
 async def test_a_forecast_of_ten_steps(web: httpx.AsyncClient) -> None:
     response = await web.post(f"{API}/forecast", json=SERIES | {"horizon": 10})
 
@@ -348,12 +348,13 @@ async def test_accuracy_by_horizon(
 ) -> None:
     anchors = (AnchorAccuracy(1, 1.5, 0.8, 20), AnchorAccuracy(6, 3.0, 0.7, 9))
     far = AnchorAccuracy(72, math.nan, math.nan, 0)
-    said = RunningAccuracy(30, 1.5, 2.0, 12.5, {"ensemble": 1.5}, (*anchors, far))
+    said = RunningAccuracy(30, 1.5, 2.0, 12.5, 0.9, {"ensemble": 1.5}, (*anchors, far))
     monkeypatch.setattr(SeriesBank, "accuracy", lambda self, row: said)
 
     body = (await web.get(f"{API}/accuracy", params=SERIES)).json()
 
     assert (body["mae"], body["rmse"], body["mape"]) == (1.5, 2.0, 12.5)
+    assert body["convergence"] == 0.9
     assert body["horizon_evaluated"] == 6
     assert body["horizons"] == [anchor._asdict() for anchor in anchors]
 
@@ -462,6 +463,9 @@ async def test_openapi_describes_every_route(web: httpx.AsyncClient) -> None:
     paths = body["paths"]
     assert set(paths[f"{API}/forecast"]) == {"get", "post"}
     assert f"{API}/accuracy/{{entity_id}}/{{metric_name}}" in paths
+    assert set(paths[f"{API}/predict"]) == {"get", "post"}
+    assert f"{API}/goals/{{entity_id}}/{{goal_id}}" in paths
+    assert {f"{API}/{name}" for name in ("goals", "patterns/analyze", "statistics")} <= set(paths)
     asked = {p["name"]: p for p in paths[f"{API}/forecast"]["get"]["parameters"]}
     assert [name for name, of in asked.items() if of["required"]] == ["entity_id", "metric_name"]
     schemas = body["components"]["schemas"]
@@ -476,6 +480,8 @@ async def test_openapi_describes_every_route(web: httpx.AsyncClient) -> None:
         ("/forecast", {"GET", "HEAD", "POST"}),
         ("/metrics", {"POST"}),
         ("/accuracy/a/b", {"GET", "HEAD"}),
+        ("/goals/a/b", {"GET", "HEAD"}),
+        ("/patterns/analyze", {"POST"}),
     ],
 )
 async def test_other_methods_are_405(web: httpx.AsyncClient, path: str, allowed: set[str]) -> None:
