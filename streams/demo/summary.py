@@ -36,6 +36,7 @@ def figures(ledger: Ledger, cost: Cost) -> dict[str, int | float]:
         "goals_out": counts["goals"],
         "suggestions_out": counts["suggestions"],
         "outcomes_out": counts["outcomes"],
+        "events_out": ledger.noticed.total(),
         "anomalies_out": ledger.noticed[ANOMALY_EVENT],
         "dead_letters": counts["dead-letter"],
         "seconds": round(cost.seconds, 2),

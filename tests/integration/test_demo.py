@@ -32,6 +32,7 @@ KEYS = (
     "goals_out",
     "suggestions_out",
     "outcomes_out",
+    "events_out",
     "anomalies_out",
     "dead_letters",
     "seconds",
@@ -136,7 +137,7 @@ def test_what_it_reports_is_on_the_topics_and_in_the_views(
             name: kafka.end_offsets(f"agent-{name}") for name in ("metrics", "events", "actions")
         }
         total = {name: sum(end.values()) for name, end in ends.items()}
-        assert total["events"] == summary["events_in"]
+        assert total["events"] == summary["events_in"] + summary["events_out"]
         assert total["metrics"] + total["actions"] + 1 == (
             summary["metrics_in"] + summary["actions_in"] + BAD_RECORDS
         )

@@ -125,6 +125,7 @@ def test_the_figures_are_what_was_on_the_topics() -> None:
         "goals_out": 2,
         "suggestions_out": 1,
         "outcomes_out": 1,
+        "events_out": 0,
         "anomalies_out": 0,
         "dead_letters": 1,
         "seconds": 2.0,
