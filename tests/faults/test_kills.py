@@ -44,8 +44,9 @@ def test_kills_lose_nothing(deployment: Deployment, state: str) -> None:
         uncommitted += bool(deployment.behind("metrics"))
         if state == "deleted":
             worker.delete_state()
-        worker.start().wait_ready()
+        # Looked at before the start: a worker that is ready writes on at once.
         everything = sum(map(deployment.changelog_end, TABLES))
+        worker.start().wait_ready()
         # Kept is what the last clean stop wrote to disk; behind it the changelogs are read.
         assert (restored(worker) < everything) == (state == "kept")
     assert uncommitted > 0
