@@ -109,10 +109,13 @@ class MetricConfig:
         _require(not unknown, "metrics.*.calendar", self.calendar, "use hour, weekday, holidays")
 
     @property
-    def regression(self) -> RegressorConfig | None:
-        """What forecasts are corrected by; None when by nothing."""
-        if not self.regressors and not self.calendar:
-            return None
+    def is_corrected(self) -> bool:
+        """Whether forecasts are corrected by anything."""
+        return bool(self.regressors or self.calendar)
+
+    @property
+    def regression(self) -> RegressorConfig:
+        """What forecasts are corrected by."""
         return RegressorConfig(
             metrics=self.regressors,
             hour="hour" in self.calendar,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from streams.core.batch import series_key
 from streams.core.config import CoreConfig
@@ -22,11 +21,13 @@ class RegressionWatch:
         self._config = config
         self._series = series
         self._calendar = Calendar(config.calendar)
-        self._regressors = lru_cache(maxsize=None)(self._regressors_of)
+        self._regressors = {
+            name: known.regression for name, known in config.metrics.items() if known.is_corrected
+        }
 
     def learn(self, turn: Turn, row: int, metric: str) -> None:
         """Take in the newest value of a series, and what is forecast from it on."""
-        config = self._regressors(metric)
+        config = self._regressors_of(metric)
         if config is None:
             return
         bank = self._series.bank
@@ -49,7 +50,7 @@ class RegressionWatch:
         self, state: EntityState, row: int, metric: str, forecast: SeriesForecast
     ) -> SeriesForecast:
         """The forecast moved by what has lately made it better; its members name that."""
-        config = self._regressors(metric)
+        config = self._regressors_of(metric)
         if config is None or metric not in state.regressions:
             return forecast
         regression = self._open(state, metric, config)
@@ -70,8 +71,7 @@ class RegressionWatch:
         )
 
     def _regressors_of(self, metric: str) -> RegressorConfig | None:
-        known = self._config.metric(metric)
-        return known.regression if known is not None else None
+        return self._regressors.get(self._config.aliases.get(metric, metric))
 
     def _open(self, state: EntityState, metric: str, config: RegressorConfig) -> Regression:
         regression = Regression(config, self._calendar)

@@ -159,7 +159,7 @@ class SeriesStore:
 
     def _is_corrected(self, metric: str) -> bool:
         known = self._config.metric(metric)
-        return known is not None and bool(known.regressors or known.calendar)
+        return known is not None and known.is_corrected
 
     def _load_model(self, row: int, data: bytes) -> int:
         if self.bank.load(row, data[_OFFSET_BYTES:]):

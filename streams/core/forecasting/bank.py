@@ -184,9 +184,9 @@ class SeriesBank:
         for member in self._candidates(row, method):
             if self.points(row) < self._config.min_points:
                 return None
-            mean = self._models[member].forecast(row, horizon)
-            if np.isfinite(mean).all():
-                return self._described(row, member, mean, level)
+            found = self._forecast_of(row, member, horizon, level)
+            if found is not None:
+                return found
         return None
 
     def _candidates(self, row: int, method: str) -> list[int]:
@@ -214,15 +214,20 @@ class SeriesBank:
             order.insert(0, best)
         return order
 
-    def _described(self, row: int, member: int, mean: FloatArray, level: float) -> SeriesForecast:
-        informed, horizon = self._informed[member], len(mean)
-        quality = self._quality(row, member)
+    def _forecast_of(
+        self, row: int, member: int, horizon: int, level: float
+    ) -> SeriesForecast | None:
+        """The forecast of one model; None while it is not ready."""
+        informed, quality = self._informed[member], self._quality(row, member)
         if informed is not None:
-            lower, upper = informed.interval(row, horizon, level)
+            mean, lower, upper = informed.quantiles(row, horizon, level)
             members = informed.members(row, horizon)
         else:
+            mean = self._models[member].forecast(row, horizon)
             margin = margins(NORMAL_MAE * quality.error, level, horizon)
             lower, upper, members = mean - margin, mean + margin, (self._names[member],)
+        if not np.isfinite(mean).all():
+            return None
         return SeriesForecast(
             method=self._names[member],
             members=members,

@@ -67,8 +67,10 @@ class Forecaster(Protocol):
 class ProbabilisticForecaster(Forecaster, Protocol):
     """A forecaster that knows how far values lie from its forecasts, at every horizon."""
 
-    def interval(self, row: int, horizon: int, level: float) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper bounds that hold ``level`` (0..1) of the values at steps 1..horizon."""
+    def quantiles(
+        self, row: int, horizon: int, level: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """``forecast``, and the lower and upper bounds that hold ``level`` (0..1) of the values."""
         ...
 
     def breach(self, row: int, threshold: float, horizon: int, above: bool = True) -> float:

@@ -111,12 +111,14 @@ class CompiledEnsemble:
 
     def forecast(self, row: int, horizon: int) -> FloatArray:
         """Means of steps 1..horizon; NaN when nothing was learned."""
-        return self.quantiles_many(np.array([row]), horizon, PROMISED)[0, :, 0]
+        return self.quantiles(row, horizon, PROMISED)[0]
 
-    def interval(self, row: int, horizon: int, level: float) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper bounds of steps 1..horizon that hold ``level`` of the values."""
+    def quantiles(
+        self, row: int, horizon: int, level: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Means, and the lower and upper bounds that hold ``level`` of the values."""
         found = self.quantiles_many(np.array([row]), horizon, level)[0]
-        return found[:, 1], found[:, 2]
+        return found[:, 0], found[:, 1], found[:, 2]
 
     def quantiles_many(self, rows: IntArray, horizon: int, level: float) -> FloatArray:
         """(n, horizon, 3): mean, lower and upper bound."""

@@ -95,6 +95,19 @@ def horizon_experts(row: Any, j: int, t: int, x: Any) -> None:
 
 
 @compiled
+def contest_weights(row: Any, j: int) -> tuple[Any, Any, Any]:
+    """Weights of mean, stack and best expert at anchor ``j``, by their errors."""
+    eps = tolerance(row)
+    mean, stack, best = row.contest[j, 0] + eps, row.contest[j, 1] + eps, row.contest[j, 2] + eps
+    least = min(mean, stack, best)
+    return (
+        sixteenth_power(least / mean),
+        sixteenth_power(least / stack),
+        sixteenth_power(least / best),
+    )
+
+
+@compiled
 def mix(row: Any, j: int, x: Any) -> None:
     """Write weighted mean, stack, best expert and the final forecast of anchor ``j`` into ``x``.
 
@@ -115,11 +128,7 @@ def mix(row: Any, j: int, x: Any) -> None:
     x[MIX] = x[LAST] + shift / total
     x[STACK] = stack_forecast(row, j, x)
     x[BEST] = x[best]
-    contest = row.contest[j]
-    least = min(contest[0], contest[1], contest[2]) + eps
-    w1 = sixteenth_power(least / (contest[0] + eps))
-    w2 = sixteenth_power(least / (contest[1] + eps))
-    w3 = sixteenth_power(least / (contest[2] + eps))
+    w1, w2, w3 = contest_weights(row, j)
     shift = w2 * (x[STACK] - x[MIX]) + w3 * (x[BEST] - x[MIX])
     final = x[MIX] + shift / (w1 + w2 + w3)
     x[FINAL] = final if abs(final) < OFF else x[MIX]
@@ -177,12 +186,7 @@ def profile_weights(row: Any, j: int, weights: Any, out: Any) -> None:
     a, b or the weekly one moves by 1. ``weights`` is scratch of at least ``BEST``.
     """
     shares(row, j, weights)
-    eps = tolerance(row)
-    contest = row.contest[j]
-    least = min(contest[0], contest[1], contest[2]) + eps
-    w1 = sixteenth_power(least / (contest[0] + eps))
-    w2 = sixteenth_power(least / (contest[1] + eps))
-    w3 = sixteenth_power(least / (contest[2] + eps))
+    w1, w2, w3 = contest_weights(row, j)
     total = w1 + w2 + w3
     best = 0
     for k in range(K):

@@ -69,7 +69,7 @@ def test_many_rows_at_once_are_forecast_as_one_by_one() -> None:
     rows = np.array([2, 1, 0, 2])
     together = ensemble.quantiles_many(rows, 48, 0.9)
     for row, found in zip(rows.tolist(), together, strict=True):
-        lower, upper = ensemble.interval(row, 48, 0.9)
+        _, lower, upper = ensemble.quantiles(row, 48, 0.9)
         assert found[:, 0].tobytes() == ensemble.forecast(row, 48).tobytes()
         assert found[:, 1].tobytes() == lower.tobytes()
         assert found[:, 2].tobytes() == upper.tobytes()
@@ -81,7 +81,7 @@ def test_many_rows_at_once_are_forecast_as_one_by_one() -> None:
 def test_means_lie_within_their_interval(size: int, level: float) -> None:
     ensemble = make()
     learn(ensemble, season(size))
-    lower, upper = ensemble.interval(0, 168, level)
+    _, lower, upper = ensemble.quantiles(0, 168, level)
     mean = ensemble.forecast(0, 168)
     assert (lower <= mean).all()
     assert (mean <= upper).all()
@@ -100,7 +100,7 @@ def test_the_daily_wave_goes_on_between_and_behind_the_anchors() -> None:
     learn(ensemble, season(24 * 20))
     wave = 50 + 10 * np.sin(2 * np.pi * np.arange(24 * 20, 24 * 27) / 24)
     mean = ensemble.forecast(0, 168)
-    lower, upper = ensemble.interval(0, 168, 0.9)
+    _, lower, upper = ensemble.quantiles(0, 168, 0.9)
     assert np.abs(mean - wave).max() < 3
     assert np.abs(mean - wave).mean() < 1
     assert np.mean((lower <= wave) & (wave <= upper)) > 0.9
@@ -112,7 +112,7 @@ def test_without_a_season_steps_lie_on_lines_between_the_anchors() -> None:
     mean = ensemble.forecast(0, 100)
     at = np.array(ANCHORS)
     assert mean == pytest.approx(np.interp(np.arange(1, 101), at, mean[at - 1]), rel=1e-9)
-    lower, upper = ensemble.interval(0, 288, 0.9)
+    _, lower, upper = ensemble.quantiles(0, 288, 0.9)
     assert (upper - lower)[287] == pytest.approx(2 * (upper - lower)[71])
 
 

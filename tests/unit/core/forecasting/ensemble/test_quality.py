@@ -42,7 +42,7 @@ def test_intervals_hold_what_they_promise() -> None:
     learn(ensemble, values[:start])
     inside = []
     for now in range(start, values.size - 72, 5):
-        lower, upper = ensemble.interval(0, 72, 0.8)
+        _, lower, upper = ensemble.quantiles(0, 72, 0.8)
         ahead = values[now : now + 72]
         inside.append((lower <= ahead) & (ahead <= upper))
         learn(ensemble, values[now : now + 5], start=now)
