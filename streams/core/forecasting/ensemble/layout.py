@@ -70,7 +70,7 @@ SCRATCH = 48
 """Numbers in the scratch row: a slot and room to sort five values."""
 
 REGRESSORS = np.array(
-    [LAST, LEVEL_FASTEST, LAG_1, LAG_2, LEVEL_MEDIUM, MEDIAN_24, 9, 10, 14, WEEK], np.int64
+    [LAST, LEVEL_FASTEST, LAG_1, LAG_2, LEVEL_MEDIUM, MEDIAN_24, 9, 10, 14, STATE_VALUES], np.int64
 )
 """Inputs of the stack; it learns their distance from the fast level."""
 R = len(REGRESSORS)

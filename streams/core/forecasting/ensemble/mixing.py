@@ -25,6 +25,7 @@ from streams.core.forecasting.ensemble.layout import (
     STATE_RISE,
     STATE_VALUES,
     WEEK,
+    A,
     K,
     R,
     S,
@@ -34,9 +35,9 @@ from streams.core.forecasting.ensemble.season import seasonal_experts
 from streams.core.forecasting.ensemble.stack import stack_forecast
 from streams.core.forecasting.jit import compiled
 
-_DECAY = 0.996
-"""Of old errors, per step."""
-_RATE = np.array([1 - _DECAY**s for s in S])
+_DECAY, _NEXT_DECAY = 0.996, 0.995
+"""Of old errors, per step; the latter of forecasts of the next value."""
+_RATE = np.array([1 - (_NEXT_DECAY if a == 1 else _DECAY) ** s for a, s in zip(A, S, strict=True)])
 _FIXED_POINT = np.float32(1024.0)
 """Unit of the state tables."""
 _STATE_RATE = np.float32(0.1)

@@ -14,9 +14,9 @@ from streams.core.forecasting.ensemble.layout import LEVEL_FAST, REGRESSORS, R
 from streams.core.forecasting.jit import compiled
 
 _FORGET = np.float32(0.9995)
-_HUBER = np.float32(1.5)
+_HUBER = np.float32(0.5)
 """Errors beyond so many running errors count less."""
-_START = np.float32(10.0)
+_START = np.float32(0.2)
 _MOST_TRACE = np.float32(1e3 * R)
 _MOST_COEFFICIENT = np.float32(1e3)
 

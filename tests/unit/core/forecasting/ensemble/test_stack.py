@@ -15,12 +15,12 @@ class Regression:
     """Recursive least squares with forgetting and Huber weights."""
 
     def __init__(self) -> None:
-        self.covariance = 10 * np.eye(R)
+        self.covariance = 0.2 * np.eye(R)
         self.coefficients = np.zeros(R)
 
     def learn(self, inputs: np.ndarray, target: float, usual: float) -> None:
         error = target - self.coefficients @ inputs
-        weight = np.clip(1.5 * usual / abs(error), 1e-3, 1)
+        weight = np.clip(0.5 * usual / abs(error), 1e-3, 1)
         spread = self.covariance @ inputs
         gain = spread / (FORGET / weight + inputs @ spread)
         self.coefficients += gain * error
