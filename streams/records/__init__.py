@@ -29,7 +29,7 @@ from streams.records.goal import (
 from streams.records.loop import LoopEvent, LoopState
 from streams.records.metric import Metric, Tag
 from streams.records.outcome import Outcome, OutcomeStatus
-from streams.records.plan import Plan, PlanPolicy, PlanStatus, PlanStep, Strategy
+from streams.records.plan import Plan, PlanPolicy, PlanStatus, PlanStep, StepStatus, Strategy
 from streams.records.suggestion import GoalAnalysis, Suggestion, SuggestionKind
 
 RECORD_TYPES: tuple[type[Record], ...] = (
@@ -90,6 +90,7 @@ __all__ = [
     "Record",
     "ResourceDemand",
     "Severity",
+    "StepStatus",
     "Strategy",
     "Suggestion",
     "SuggestionKind",

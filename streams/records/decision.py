@@ -34,3 +34,9 @@ class Decision(Record, frozen=True, kw_only=True):
     expected_upper: float | None = None
     measured_effect: float | None = None
     actor: str = ""
+    mode: str = ""
+    """Autonomy under which it was made: observe, recommend, approve or act."""
+    context: dict[str, str] = {}
+    """What the policy looked at, by name."""
+    reward: float | None = None
+    """-1..1, how much of what the goal asked for was brought about; None until it was measured."""

@@ -95,6 +95,10 @@ class Goal(Record, frozen=True, kw_only=True):
     dependencies: tuple[str, ...] = ()
     origin: GoalOrigin = GoalOrigin.USER
     group_id: str = ""
+    parent_id: str = ""
+    """Goal whose part this one is; the parent's progress is the mean of its parts'."""
+    attempts: int = 0
+    """Plans that were carried out for it and ended."""
     cause_kind: CauseKind = CauseKind.REQUEST
     cause_id: str = ""
     cause_numbers: dict[str, float] = {}

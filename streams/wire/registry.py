@@ -13,8 +13,8 @@ EMBEDDED_IDS = {
     "Metric": 2_000_000_001,
     "Event": 2_000_000_002,
     "Action": 2_000_000_003,
-    "Goal": 2_000_000_004,
-    "Plan": 2_000_000_005,
+    "Goal": 2_000_000_019,
+    "Plan": 2_000_000_020,
     "Suggestion": 2_000_000_006,
     "Feedback": 2_000_000_007,
     "Outcome": 2_000_000_008,
@@ -24,7 +24,7 @@ EMBEDDED_IDS = {
     "Pattern": 2_000_000_012,
     "Alert": 2_000_000_013,
     "Command": 2_000_000_014,
-    "Decision": 2_000_000_015,
+    "Decision": 2_000_000_021,
     "DeadLetter": 2_000_000_016,
 }
 """Record name to its fixed id. A changed schema gets a new number; none is used twice.

@@ -16,7 +16,7 @@ TIME_FIELDS = frozenset(
     {
         "timestamp", "deadline", "created_at", "closed_at", "met_since", "requested_at",
         "start_time", "end_time", "scheduled_time", "expires_at", "predicted_time",
-        "last_occurrence", "next_occurrence", "prediction_time",
+        "last_occurrence", "next_occurrence", "prediction_time", "started_at", "ended_at",
     }
 )  # fmt: skip
 

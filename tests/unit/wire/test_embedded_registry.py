@@ -13,7 +13,13 @@ def test_the_ids_never_change() -> None:
         "Metric Event Action Goal Plan Suggestion Feedback Outcome LoopEvent Forecast "
         "Prediction Pattern Alert Command Decision DeadLetter"
     )
-    moved = {"Forecast": 2_000_000_017, "Prediction": 2_000_000_018}
+    moved = {
+        "Forecast": 2_000_000_017,
+        "Prediction": 2_000_000_018,
+        "Goal": 2_000_000_019,
+        "Plan": 2_000_000_020,
+        "Decision": 2_000_000_021,
+    }
     first = dict(zip(EMBEDDED_IDS, range(2_000_000_001, 2_000_000_017), strict=True))
     assert first | moved == EMBEDDED_IDS
 
