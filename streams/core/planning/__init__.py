@@ -1,0 +1,1 @@
+"""From a goal to a plan: candidates, order, moment, score."""
