@@ -4,6 +4,9 @@ An action gets here only after the state that remembers it is durable (intent be
 outcome has an id derived from the action's, so a repeat can be told from a second act. When a
 worker dies between act and outcome, its successor first reads the outcomes up to their end; what
 is still open then is run again if the handler is idempotent, and ends as Interrupted if not.
+
+The kill switch is asked right before a handler starts, in the thread in which it will run, and
+needs nothing but this process. It stops the actions of plans; what a user asked for goes on.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from typing import Protocol
 import structlog
 
 from streams.core.emission import Dispatch
+from streams.core.execution.requests import AGENT
+from streams.core.execution.unfinished import halted as halted_outcome
 from streams.core.outcomes.build import (
     HandlerResult,
     expired,
@@ -45,6 +50,15 @@ _Key = tuple[str, str]
 
 def _key(action: Action) -> _Key:
     return action.entity_id, action.action_id
+
+
+class _KillSwitch(Exception):
+    """The handler must not start; the argument says why."""
+
+
+def never_halted() -> str:
+    """A kill switch that nobody can throw."""
+    return ""
 
 
 class Actions(Protocol):
@@ -76,7 +90,10 @@ class Dispatcher:
         agent_name: str,
         now_ms: Callable[[], int],
         on_error: Callable[[BaseException], None],
+        halted: Callable[[], str] = never_halted,
     ) -> None:
+        """``halted`` says why no action of a plan may start, "" when they may. It is called from
+        several threads and must be quick; when it raises, nothing starts."""
         self._handlers = handlers
         self._actions = actions
         self._slots = asyncio.Semaphore(concurrency)
@@ -86,6 +103,7 @@ class Dispatcher:
         self._agent_name = agent_name
         self._now_ms = now_ms
         self._on_error = on_error
+        self._halted = halted
         self._running: dict[_Key, asyncio.Task[None]] = {}
         self._published: deque[_Key] = deque(maxlen=PUBLISHED_KEPT)
         """Actions whose outcome this worker has published and may not have read again yet."""
@@ -96,9 +114,15 @@ class Dispatcher:
             key = _key(dispatch.action)
             if key in self._running or (dispatch.resumed and key in self._published):
                 continue
+            if not self._is_for_here(dispatch.action):
+                continue
             task = asyncio.create_task(self._settle(dispatch), name=f"action {key}")
             self._running[key] = task
             task.add_done_callback(partial(self._ended, key))
+
+    def _is_for_here(self, action: Action) -> bool:
+        """Whether a plan leaves it to any worker, or to this one by name."""
+        return not action.plan_id or action.params.get(AGENT, "") in ("", self._agent_name)
 
     def _ended(self, key: _Key, task: asyncio.Task[None]) -> None:
         self._running.pop(key, None)
@@ -141,9 +165,9 @@ class Dispatcher:
             now = self._now_ms()
             if action.deadline is not None and now > action.deadline:
                 return expired(action, now)
-            return await self._run(handler, action)
+            return await self._run(handler, action, resumed=resumed)
 
-    async def _run(self, handler: Handler, action: Action) -> Outcome:
+    async def _run(self, handler: Handler, action: Action, *, resumed: bool) -> Outcome:
         start_time, started = self._now_ms(), time.perf_counter()
         limit = handler.timeout_seconds or self._timeout
         try:
@@ -155,17 +179,39 @@ class Dispatcher:
                 raise asyncio.CancelledError from error
             if isinstance(error, TimeoutError) and timer.expired():
                 return self._record(action, timed_out(limit), start_time, _ms_since(started))
+            if isinstance(error, _KillSwitch):
+                log.warning("acts are halted", action_type=action.action_type, reason=str(error))
+                return halted_outcome(action, str(error), self._now_ms(), resumed=resumed)
             log.warning("handler failed", action_type=action.action_type, error=repr(error))
             result = failure(error, traceback.format_exc())
         return self._record(action, result, start_time, _ms_since(started))
 
     async def _call(self, handler: Handler, action: Action) -> object:
         if inspect.iscoroutinefunction(handler.run):
+            self._require_unhalted(action)
             return await handler.run(dict(action.params), action.goal_id)
         loop = asyncio.get_running_loop()
-        returned = await loop.run_in_executor(self._threads, _run_blocking, handler, action)
+        returned = await loop.run_in_executor(self._threads, self._run_blocking, handler, action)
         # A callable object or a partial may hide a coroutine function.
         return await returned if inspect.isawaitable(returned) else returned
+
+    def _run_blocking(self, handler: Handler, action: Action) -> object:
+        # Asked here and not before: all threads may hang in handlers that were given up.
+        self._require_unhalted(action)
+        try:
+            return handler.run(dict(action.params), action.goal_id)
+        except StopIteration as error:  # a future cannot carry this one
+            raise RuntimeError("the handler raised StopIteration") from error
+
+    def _require_unhalted(self, action: Action) -> None:
+        if not action.plan_id:
+            return
+        try:
+            reason = self._halted()
+        except Exception as error:  # a switch that cannot be read may have been thrown
+            reason = f"the kill switch cannot be read: {error!r}"
+        if reason:
+            raise _KillSwitch(reason)
 
     def _record(
         self, action: Action, result: HandlerResult, start_time: int, duration_ms: float
@@ -180,13 +226,6 @@ class Dispatcher:
             agent_type="worker",
             run_id=action.plan_id or action.action_id,
         )
-
-
-def _run_blocking(handler: Handler, action: Action) -> object:
-    try:
-        return handler.run(dict(action.params), action.goal_id)
-    except StopIteration as error:  # a future cannot carry this one
-        raise RuntimeError("the handler raised StopIteration") from error
 
 
 def _is_cancelled() -> bool:

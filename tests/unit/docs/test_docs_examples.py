@@ -74,7 +74,8 @@ def test_the_program_of_the_readme_is_the_one_that_is_tested() -> None:
 async def test_the_handlers_of_the_guide_run(tmp_path: Path) -> None:
     (block,) = blocks(GUIDE / "actions.md", "python")
     registry = HandlerRegistry(run(tmp_path, block)["HANDLERS"])
-    assert registry.names() == ["clear_cache", "scale_out"]
+    assert registry.names() == ["clear_cache", "scale_out", "undo:scale_out"]
+    assert registry.catalogue()["scale_out"].undo == "undo:scale_out"
     scale_out = registry.find("scale_out")
     clear_cache = registry.find("clear_cache")
     assert scale_out is not None

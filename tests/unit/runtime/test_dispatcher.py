@@ -6,7 +6,7 @@ import asyncio
 import functools
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ import pytest_asyncio
 from streams.core.emission import Dispatch, Position
 from streams.core.outcomes.build import outcome_id
 from streams.records import Action, Outcome, OutcomeStatus, Severity
-from streams.runtime.dispatcher import Dispatcher
+from streams.runtime.dispatcher import Dispatcher, never_halted
 from streams.runtime.handlers import Handler, HandlerRegistry
 from tests.unit.core.partition_kit import action
 
@@ -62,9 +62,20 @@ class Rig:
         *,
         seconds: float = 30.0,
         concurrency: int = 4,
+        halted: Callable[[], str] = never_halted,
         **handler: Any,
     ) -> Dispatcher:
         handlers = [] if run is None else [Handler("scale", run, **handler)]
+        return self.with_handlers(handlers, seconds=seconds, concurrency=concurrency, halted=halted)
+
+    def with_handlers(
+        self,
+        handlers: Iterable[Handler],
+        *,
+        seconds: float = 30.0,
+        concurrency: int = 4,
+        halted: Callable[[], str] = never_halted,
+    ) -> Dispatcher:
         dispatcher = Dispatcher(
             HandlerRegistry(handlers),
             self.actions,
@@ -73,6 +84,7 @@ class Rig:
             agent_name="worker-1",
             now_ms=lambda: NOW,
             on_error=self.errors.append,
+            halted=halted,
         )
         self.made.append(dispatcher)
         return dispatcher
@@ -130,6 +142,7 @@ async def test_one_outcome_for_every_ending(rig: Rig) -> None:
     }
 
 
+@pytest.mark.spec("S1-118")
 async def test_handler_gets_parameters_and_goal(rig: Rig) -> None:
     calls: list[tuple[dict[str, str], str]] = []
 
@@ -151,7 +164,7 @@ async def test_handler_gets_parameters_and_goal(rig: Rig) -> None:
     assert outcome.end_time - outcome.start_time == pytest.approx(outcome.duration_ms, abs=1)
 
 
-@pytest.mark.spec("S2-014")
+@pytest.mark.spec("S1-119", "S2-014")
 async def test_exception_is_a_failure_with_its_type(rig: Rig) -> None:
     async def run(params: dict[str, str], goal_id: str) -> None:
         raise KeyError("no such pool")
@@ -163,7 +176,7 @@ async def test_exception_is_a_failure_with_its_type(rig: Rig) -> None:
     assert "no such pool" in outcome.stack_trace
 
 
-@pytest.mark.spec("S2-016")
+@pytest.mark.spec("S1-172", "S2-016")
 async def test_coroutine_is_cut_off_at_its_limit(rig: Rig) -> None:
     outcome = await rig.outcome(forever, seconds=30.0, timeout_seconds=0.05)
     assert (outcome.status, outcome.severity) == (OutcomeStatus.TIMEOUT, Severity.WARNING)
@@ -336,6 +349,115 @@ async def test_no_more_handlers_at_once_than_allowed(rig: Rig) -> None:
     gate.set()
     assert await dispatcher.settle(10) == 0
     assert (most, len(rig.actions.published)) == (3, 10)
+
+
+@pytest.mark.parametrize("coroutine", [True, False])
+async def test_thrown_kill_switch_stops_the_actions_of_plans(rig: Rig, *, coroutine: bool) -> None:
+    runs: list[str] = []
+
+    async def awaited(params: dict[str, str], goal_id: str) -> None:
+        runs.append(goal_id)
+
+    def blocking(params: dict[str, str], goal_id: str) -> None:
+        runs.append(goal_id)
+
+    reason = "by ann"
+    dispatcher = rig.dispatcher(awaited if coroutine else blocking, halted=lambda: reason)
+    dispatcher.start([dispatch("a-1", plan_id="p-1", goal_id="of a plan")])
+    dispatcher.start([dispatch("a-2", goal_id="of a user")])
+    assert await dispatcher.settle(10) == 0
+    by_id = {outcome.action_id: outcome for outcome in rig.actions.published}
+    assert runs == ["of a user"]
+    assert by_id["a-2"].status is OutcomeStatus.SUCCESS
+    stopped = by_id["a-1"]
+    assert (stopped.status, stopped.error_type) == (OutcomeStatus.CANCELLED, "KillSwitch")
+    assert stopped.error_message == "not started, since acts are halted: by ann"
+    reason = ""
+    dispatcher.start([dispatch("a-3", plan_id="p-1", goal_id="later")])
+    assert await dispatcher.settle(10) == 0
+    assert runs == ["of a user", "later"]
+
+
+async def test_switch_that_cannot_be_read_counts_as_thrown(rig: Rig) -> None:
+    def unreadable() -> str:
+        raise PermissionError("kill.switch")
+
+    dispatcher = rig.dispatcher(lambda params, goal_id: None, halted=unreadable)
+    dispatcher.start([dispatch(plan_id="p-1")])
+    assert await dispatcher.settle(10) == 0
+    (outcome,) = rig.actions.published
+    assert outcome.error_type == "KillSwitch"
+    assert "cannot be read: PermissionError" in (outcome.error_message or "")
+
+
+async def test_switch_is_asked_when_the_handler_starts_not_when_it_is_queued(rig: Rig) -> None:
+    gate, reason = asyncio.Event(), ""
+    runs: list[str] = []
+
+    async def run(params: dict[str, str], goal_id: str) -> None:
+        runs.append(goal_id)
+        await gate.wait()
+
+    dispatcher = rig.dispatcher(run, concurrency=1, halted=lambda: reason)
+    dispatcher.start(dispatch(f"a-{n}", plan_id="p-1", goal_id=f"g-{n}") for n in range(2))
+    assert await dispatcher.settle(0.01) == 2
+    reason = "by ann"
+    gate.set()
+    assert await dispatcher.settle(10) == 0
+    assert runs == ["g-0"]
+    assert [outcome.error_type for outcome in rig.actions.published] == [None, "KillSwitch"]
+
+
+async def test_switch_is_asked_again_where_threads_were_all_taken(rig: Rig) -> None:
+    release, reason = threading.Event(), ""
+    runs: list[str] = []
+
+    def hang(params: dict[str, str], goal_id: str) -> None:
+        release.wait(30)
+
+    def run(params: dict[str, str], goal_id: str) -> None:
+        runs.append(goal_id)
+
+    dispatcher = rig.with_handlers(
+        [Handler("scale", run), Handler("hang", hang, timeout_seconds=0.05)],
+        concurrency=1,
+        halted=lambda: reason,
+    )
+    dispatcher.start([dispatch("a-1", action_type="hang", plan_id="p-1")])
+    assert await dispatcher.settle(10) == 0  # given up, but its thread goes on
+    dispatcher.start([dispatch("a-2", plan_id="p-1")])
+    assert await dispatcher.settle(0.01) == 1
+    reason = "by ann"
+    release.set()
+    assert await dispatcher.settle(10) == 0
+    assert runs == []
+    found = [outcome.error_type for outcome in rig.actions.published]
+    assert found == ["TimeoutError", "KillSwitch"]
+
+
+async def test_resumed_action_that_is_halted_may_have_begun(rig: Rig) -> None:
+    dispatcher = rig.dispatcher(forever, idempotent=True, halted=lambda: "by ann")
+    rig.actions.read.set()
+    dispatcher.start([dispatch(resumed=True, plan_id="p-1")])
+    assert await dispatcher.settle(10) == 0
+    (outcome,) = rig.actions.published
+    assert outcome.error_type == "KillSwitch"
+    assert "may have begun it" in (outcome.error_message or "")
+
+
+async def test_step_for_another_agent_is_left_to_it(rig: Rig) -> None:
+    runs: list[str] = []
+    dispatcher = rig.dispatcher(lambda params, goal_id: runs.append(goal_id))
+    dispatcher.start(
+        [
+            dispatch("a-1", plan_id="p-1", goal_id="left", params={"agent": "edge-7"}),
+            dispatch("a-2", plan_id="p-1", goal_id="mine", params={"agent": "worker-1"}),
+            dispatch("a-3", goal_id="user", params={"agent": "edge-7"}),
+        ]
+    )
+    assert await dispatcher.settle(10) == 0
+    assert sorted(runs) == ["mine", "user"]
+    assert len(rig.actions.published) == 2
 
 
 async def test_stop_leaves_the_outcome_open(rig: Rig) -> None:

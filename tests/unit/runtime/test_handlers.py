@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 import types
 from typing import Any
 
 import pytest
 
+from streams.core.planning.config import ActionSpec
 from streams.errors import ConfigError
 from streams.runtime.handlers import Handler, HandlerRegistry, load_handlers
 
@@ -33,6 +35,49 @@ def test_handlers_are_found_by_type() -> None:
 def test_type_is_taken_once() -> None:
     with pytest.raises(ConfigError, match="two handlers for one action type.*'scale'"):
         HandlerRegistry([Handler("scale", run), Handler("scale", run)])
+
+
+def test_undo_is_found_under_a_type_of_its_own() -> None:
+    def take_back(params: dict[str, str], goal_id: str) -> None:
+        return None
+
+    registry = HandlerRegistry(
+        [Handler("scale", run, idempotent=True, timeout_seconds=5.0, undo=take_back)]
+    )
+    assert registry.names() == ["scale", "undo:scale"]
+    assert registry.find("undo:scale") == Handler(
+        "undo:scale", take_back, idempotent=True, timeout_seconds=5.0
+    )
+
+
+def test_type_of_an_undo_is_taken_once() -> None:
+    registry = HandlerRegistry([Handler("undo:scale", run)])
+    with pytest.raises(ConfigError, match="two handlers for one action type.*'undo:scale'"):
+        registry.register(Handler("scale", run, undo=run))
+    assert registry.names() == ["undo:scale"]
+
+
+def test_catalogue_has_what_handlers_tell() -> None:
+    spec = ActionSpec(metrics=("cpu_usage",), effect={"cpu_usage": -10.0}, unattended=True)
+    registry = HandlerRegistry(
+        [
+            Handler("scale", run, undo=run, spec=spec),
+            Handler("restart", run, spec=ActionSpec(reversible=False)),
+            Handler("drain", run, undo=run),
+            Handler("notify", run),
+        ]
+    )
+    assert registry.catalogue() == {
+        "scale": dataclasses.replace(spec, undo="undo:scale"),
+        "restart": ActionSpec(reversible=False),
+        "drain": ActionSpec(undo="undo:drain"),
+    }
+
+
+@pytest.mark.parametrize("spec", [ActionSpec(undo="scale_in"), ActionSpec(reversible=False)])
+def test_spec_that_contradicts_the_undo_is_refused(spec: ActionSpec) -> None:
+    with pytest.raises(ConfigError, match="contradicts its undo.*'scale.spec'"):
+        HandlerRegistry([Handler("scale", run, undo=run, spec=spec)])
 
 
 def test_handlers_of_modules(module: Any) -> None:

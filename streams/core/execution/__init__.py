@@ -1,0 +1,1 @@
+"""A plan that is carried out: one step after the other, undone where it fails."""
