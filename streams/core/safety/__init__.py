@@ -1,0 +1,1 @@
+"""What the engine may do by itself: modes, budgets, approval, breaker, rollout."""

@@ -1,0 +1,32 @@
+"""What safety remembers of one entity; bounded, stored with the entity."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Act(msgspec.Struct, array_like=True, frozen=True):
+    """A plan that began."""
+
+    at: int
+    """Event time, ms."""
+    target: str
+    """Metric of its goal."""
+    change: float
+    """Expected change as a share of the target's scale, 0 or more; 0 when none is known."""
+    plan_id: str
+
+
+class SafetyState(msgspec.Struct, kw_only=True):
+    """Mutable; changed by ``note_act`` and ``note_verification`` alone."""
+
+    acts: list[Act] = []
+    """Those of the budget's window, oldest first."""
+    last_acts: dict[str, int] = {}
+    """Target metric to the beginning of the latest plan for it, ms, while its cooldown lasts."""
+    verdicts: list[bool] = []
+    """Whether the latest acts helped, oldest first; those that could not be told are left out."""
+    breaker_open_until: int | None = None
+    """None while the breaker is closed; a moment that has passed means that one act is tried."""
+    on_trial: bool = False
+    """Whether that one act has begun and is not verified yet."""
