@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from streams.core.batch import IntArray, split_series_key
 from streams.core.config import CoreConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.goals.setting.limits import limit_of
 from streams.core.store import MODELS, SERIES, StateReader, Write
 from streams.errors import StateError
 from streams.records import Direction
@@ -167,11 +168,11 @@ class SeriesStore:
         return int.from_bytes(data[:_OFFSET_BYTES], "little", signed=True)
 
     def _limits(self, metric: str) -> tuple[float, float]:
-        known = self._config.metric(metric)
-        limit = known.limit if known else None
-        if known is None or limit is None:
+        limit = limit_of(self._config, metric)
+        if limit is None:
             return -np.inf, np.inf
-        return (limit, np.inf) if known.direction is Direction.AT_LEAST else (-np.inf, limit)
+        bad_below = limit.known.direction is Direction.AT_LEAST
+        return (limit.value, np.inf) if bad_below else (-np.inf, limit.value)
 
     def _grow(self, rows: int) -> None:
         old = len(self.keys)

@@ -10,10 +10,13 @@ from msgspec.structs import replace
 
 from streams.core.config import GoalConfig
 from streams.core.entity import EntityState
-from streams.core.goals.measurement import CloseReason, cancel, observe, revise
+from streams.core.goals.measurement import CloseReason, aim, cancel, restarted, revise
+from streams.core.goals.precedence import contradicts, gives_way
 from streams.core.goals.progress import is_met
+from streams.core.goals.refresh import refresh
+from streams.core.goals.relations import relation_fault
 from streams.core.ids import stable_id
-from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalStatus, Trend
+from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalStatus
 
 _REQUESTABLE = (
     "goal_type",
@@ -28,6 +31,7 @@ _REQUESTABLE = (
     "actions",
     "dependencies",
     "group_id",
+    "parent_id",
     "metadata",
 )
 """Fields that a request decides; everything else belongs to the engine."""
@@ -44,6 +48,7 @@ class RefusalReason(StrEnum):
     ALREADY_MET = "already_met"
     CONTRADICTS = "contradicts_open_goal"
     CAP = "max_active_goals"
+    RELATION = "invalid_relation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,10 @@ def admit(
     priority, description, ...) and restarts the baseline when the target moves; with status
     cancelled it cancels that goal.
 
-    Candidates of the engine (origin autonomous) are also refused when they contradict an open
-    goal on the metric, when the cap would cancel them at once, and when they are already met;
-    the last does not hold for a predicted breach, which is a reason while all is still well.
+    Candidates of the engine (origin autonomous) refresh its own open goal of the same key. They
+    are refused when they contradict an open goal on the metric that does not give way, when the
+    cap would cancel them at once, and when they are already met; the last does not hold for a
+    prediction, which is a reason while all is still well. ``displaced`` are those that give way.
     """
     request = _identified(request, state, now)
     known = state.goals.get(request.goal_id)
@@ -84,14 +90,23 @@ def admit(
             text = f"goal_id {request.goal_id!r} is not known here; name an open goal to cancel it"
             return _refuse(request, RefusalReason.UNKNOWN, text)
         return cancel(known, request.close_reason or CloseReason.REQUESTED, now)
-    refusal = _check_fields(request, now) or _check_duplicate(request, known, state)
+    refusal = (
+        _check_fields(request, now)
+        or _check_duplicate(request, known, state)
+        or _check_relations(request, known, state)
+    )
     if refusal is not None:
         return refusal
+    if request.origin is GoalOrigin.AUTONOMOUS:
+        return _admit_candidate(request, known, state, current, now, config)
     if known is not None:
         return _update(known, request, current, now)
-    if request.origin is GoalOrigin.AUTONOMOUS:
-        refusal = _check_candidate(request, state, current, config)
-    return refusal or _create(request, current, now)
+    return _create(request, current, now)
+
+
+def displaced(admitted: Goal, state: EntityState) -> list[Goal]:
+    """Open goals of the engine that give way to one that was just admitted."""
+    return [goal for goal in state.open_goals() if gives_way(goal, admitted)]
 
 
 def enforce_cap(state: EntityState, now: int, config: GoalConfig) -> list[Goal]:
@@ -118,22 +133,18 @@ def dedupe_key(goal: Goal) -> str:
     )
 
 
-def contradicts(one: Goal, other: Goal) -> bool:
-    """Whether no value of their common metric satisfies both."""
-    if one.target_metric != other.target_metric:
-        return False
-    low_one, high_one = _range(one)
-    low_other, high_other = _range(other)
-    return max(low_one, low_other) > min(high_one, high_other)
-
-
 def _identified(request: Goal, state: EntityState, now: int) -> Goal:
-    """``request`` with its key; one without an id means the open goal of that key, or a new one."""
+    """``request`` with its key and id.
+
+    One without an id means the open goal of that key, or a new one; a candidate of the engine
+    always means the engine's own open goal of that key where there is one.
+    """
     key = request.dedupe_key or dedupe_key(request)
-    goal_id = request.goal_id
-    if not goal_id:
-        same = (goal.goal_id for goal in state.open_goals() if goal.dedupe_key == key)
-        goal_id = next(same, "") or stable_id("goal", key, now)
+    same = next((goal for goal in state.open_goals() if goal.dedupe_key == key), None)
+    goal_id = request.goal_id or stable_id("goal", key, now)
+    if same is not None:
+        own = request.origin is same.origin is GoalOrigin.AUTONOMOUS
+        goal_id = same.goal_id if own or not request.goal_id else goal_id
     return replace(request, dedupe_key=key, goal_id=goal_id)
 
 
@@ -164,16 +175,46 @@ def _check_duplicate(request: Goal, known: Goal | None, state: EntityState) -> R
     return None
 
 
-def _check_candidate(
-    request: Goal, state: EntityState, current: float | None, config: GoalConfig
-) -> Refusal | None:
+def _check_relations(request: Goal, known: Goal | None, state: EntityState) -> Refusal | None:
+    text = relation_fault(request, known, state)
+    return _refuse(request, RefusalReason.RELATION, text) if text else None
+
+
+def _admit_candidate(
+    request: Goal,
+    known: Goal | None,
+    state: EntityState,
+    current: float | None,
+    now: int,
+    config: GoalConfig,
+) -> Goal | Refusal | None:
+    if known is None:
+        refusal = _check_conflict(request, state) or _check_candidate(
+            request, state, current, config
+        )
+        return refusal or _create(request, current, now)
+    if known.origin is not GoalOrigin.AUTONOMOUS or known.dedupe_key != request.dedupe_key:
+        text = f"goal_id {known.goal_id!r} is that of another open goal; use a new one"
+        return _refuse(request, RefusalReason.DUPLICATE, text)
+    after = refresh(known, request, current, now)
+    refusal = None if after is None or aim(after) == aim(known) else _check_conflict(after, state)
+    return refusal or after
+
+
+def _check_conflict(request: Goal, state: EntityState) -> Refusal | None:
     for goal in state.open_goals(request.target_metric):
-        if contradicts(goal, request):
+        if contradicts(goal, request) and not gives_way(goal, request):
             text = (
                 f"{_wish(request)} cannot be had together with goal {goal.goal_id!r}, "
                 f"{_wish(goal)}; close that goal first"
             )
             return _refuse(request, RefusalReason.CONTRADICTS, text)
+    return None
+
+
+def _check_candidate(
+    request: Goal, state: EntityState, current: float | None, config: GoalConfig
+) -> Refusal | None:
     predicted = request.cause_kind is CauseKind.PREDICTION
     bounded = request.direction is not Direction.REACH
     if bounded and not predicted and current is not None and _met(request, current):
@@ -194,7 +235,7 @@ def _check_candidate(
 
 def _create(request: Goal, current: float | None, now: int) -> Goal:
     return replace(
-        _restarted(request, current),
+        restarted(request, current),
         timestamp=now,
         revision=1,
         status=GoalStatus.ACTIVE,
@@ -209,7 +250,7 @@ def _update(known: Goal, request: Goal, current: float | None, now: int) -> Goal
     if goal == known:
         return None
     if aim(goal) != aim(known):
-        goal = _restarted(goal, current)
+        goal = restarted(goal, current)
     key = _key_after(known, request)
     correlation = request.correlation_id or known.correlation_id
     return revise(replace(goal, dedupe_key=key, correlation_id=correlation), now)
@@ -226,38 +267,12 @@ def _with_wishes(known: Goal, request: Goal) -> Goal:
     return replace(known, **{name: getattr(request, name) for name in _REQUESTABLE})
 
 
-def _restarted(goal: Goal, current: float | None) -> Goal:
-    """``goal`` as nothing had been measured for it yet but ``current``."""
-    fresh = replace(
-        goal,
-        baseline=None,
-        current_value=None,
-        gap=None,
-        trend=Trend.STABLE,
-        progress=0.0,
-        met_since=None,
-    )
-    return fresh if current is None else observe(fresh, current)
-
-
-def aim(goal: Goal) -> tuple[str, float, Direction]:
-    """What a goal asks for: metric, target, and on which side of it."""
-    return goal.target_metric, goal.target_value, goal.direction
-
-
 def _created(goal: Goal) -> int:
     return goal.timestamp if goal.created_at is None else goal.created_at
 
 
 def _met(goal: Goal, current: float) -> bool:
     return is_met(goal.direction, goal.target_value, current)
-
-
-def _range(goal: Goal) -> tuple[float, float]:
-    """Values that satisfy a goal, both ends included."""
-    low = -math.inf if goal.direction is Direction.AT_MOST else goal.target_value
-    high = math.inf if goal.direction is Direction.AT_LEAST else goal.target_value
-    return low, high
 
 
 def _wish(goal: Goal) -> str:

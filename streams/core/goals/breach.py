@@ -1,4 +1,4 @@
-"""A forecast that passes a limit: how likely, when, how bad, and the goal that follows."""
+"""A forecast that passes a limit: how likely, when, and how bad."""
 
 from __future__ import annotations
 
@@ -7,29 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from streams.core.config import GoalConfig, MetricConfig
-from streams.core.entity import EntityState
-from streams.core.goals.measurement import NOT_BEFORE
+from streams.core.config import MetricConfig
 from streams.core.goals.mitigations import mitigations
 from streams.core.goals.progress import signed_gap
-from streams.core.ids import stable_id
-from streams.errors import ConfigError
-from streams.records import (
-    CauseKind,
-    Direction,
-    Goal,
-    GoalOrigin,
-    GoalType,
-    Prediction,
-    PredictionKind,
-    Priority,
-    Severity,
-)
+from streams.records import Direction, Prediction, PredictionKind, Severity
 
 _CRITICAL_UTILISATION = 0.95
 _BUSY_UTILISATION = 0.85
-_MIN_LEAD_MS = 60_000
-"""Least time that a goal is given, however near the breach is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,60 +141,6 @@ def severity(breach: BreachForecast, capacity: float | None) -> Severity:
     return Severity.CAUTION if use is not None and use > _BUSY_UTILISATION else Severity.INFO
 
 
-def breach_goal(
-    prediction: Prediction,
-    metric_config: MetricConfig,
-    state: EntityState,
-    now: int,
-    config: GoalConfig,
-) -> Goal:
-    """The candidate that would prevent the predicted breach; ``admit`` decides on it.
-
-    The target is that share of the capacity which the configuration asks for, due ``lead_ms``
-    before the breach but never sooner than its hold could show. One open goal per entity and
-    metric: further predictions give the same dedupe key. Raises ConfigError when the metric has
-    no capacity.
-    """
-    target = metric_config.target
-    if target is None:
-        raise ConfigError(
-            "a goal needs the metric's capacity",
-            field=f"metrics.{prediction.metric}.capacity",
-            remedy="set the value at which the resource is full",
-        )
-    critical = prediction.severity is Severity.CRITICAL
-    goal_type = GoalType.BOTTLENECK_PREVENTION
-    predicted = now if prediction.predicted_time is None else prediction.predicted_time
-    bound = "above" if metric_config.direction is Direction.AT_LEAST else "below"
-    unit = f" {metric_config.unit}" if metric_config.unit else ""
-    return Goal(
-        entity_id=state.entity_id,
-        entity_type=state.entity_type,
-        timestamp=now,
-        correlation_id=prediction.correlation_id,
-        goal_id=stable_id("goal", prediction.prediction_id),
-        goal_type=goal_type,
-        priority=Priority.CRITICAL if critical else Priority.HIGH,
-        description=f"keep {prediction.metric} {bound} {target:g}{unit}: {prediction.description}",
-        target_metric=prediction.metric,
-        target_value=target,
-        unit=metric_config.unit,
-        direction=metric_config.direction,
-        hold_ms=config.hold_ms,
-        deadline=max(now + max(_MIN_LEAD_MS, config.hold_ms), predicted - config.lead_ms),
-        actions=prediction.mitigations,
-        origin=GoalOrigin.AUTONOMOUS,
-        cause_kind=CauseKind.PREDICTION,
-        cause_id=prediction.prediction_id,
-        cause_numbers=_numbers(prediction) | {NOT_BEFORE: float(predicted)},
-        dedupe_key="|".join((state.entity_id, goal_type.value, prediction.metric)),
-        metadata={
-            "severity": prediction.severity.value,
-            "prediction_confidence": f"{prediction.confidence:g}",
-        },
-    )
-
-
 def _standardised(margin: float, deviation: float) -> float:
     """Deviations between the mean and the limit; negative when the mean is past it."""
     if deviation > 0:
@@ -234,15 +164,3 @@ def _describe(breach: BreachForecast, metric_config: MetricConfig, now: int) -> 
         f"{when} with probability {breach.probability:.2f}; worst forecast "
         f"{breach.peak:g}{unit} within {breach.horizon_ms / 60_000:.3g} min"
     )
-
-
-def _numbers(prediction: Prediction) -> dict[str, float]:
-    numbers = {
-        "probability": prediction.probability,
-        "limit": prediction.threshold,
-        "capacity": prediction.capacity,
-        "predicted_value": prediction.predicted_value,
-        "current": prediction.current_value,
-        "horizon_ms": float(prediction.horizon_ms),
-    }
-    return {name: number for name, number in numbers.items() if number is not None}

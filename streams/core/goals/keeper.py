@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
-from streams.core.batch import series_key
 from streams.core.config import CoreConfig
-from streams.core.goals.admission import Refusal, admit, aim, enforce_cap
+from streams.core.goals.admission import (
+    Refusal,
+    admit,
+    displaced,
+    enforce_cap,
+)
 from streams.core.goals.measurement import (
     CloseReason,
+    aim,
     cancel,
     close_expired,
     is_notable,
     measure,
 )
+from streams.core.goals.readings import MetricReader, known
+from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_up
+from streams.core.goals.report import note_goal
 from streams.core.goals.targets import read_targets, replace_targets
+from streams.core.goals.transitions import attempted, begin, fail, release
 from streams.core.series import SeriesStore
-from streams.core.suggestions.nudge import MetricReading, nudge
+from streams.core.suggestions.nudge import nudge
 from streams.core.suggestions.registry import create_strategy
 from streams.core.turn import Turn
-from streams.records import Action, Decision, Event, Goal
+from streams.records import Action, Decision, Event, Goal, GoalOrigin
 
 GOALS = "goals"
 SUGGESTIONS = "suggestions"
@@ -35,23 +44,30 @@ class Goalkeeper:
     def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
         self._config = config
         self._series = series
+        self._reader = MetricReader(series)
         self._strategy = create_strategy(config.suggestions)
+
+    # -- asked for ----------------------------------------------------------------------------
 
     def request(self, turn: Turn, goal: Goal) -> None:
         """A goal that a user or a rule wants; it is admitted, changed or refused with a reason."""
-        reading = self._reading(turn, goal.target_metric)
+        reading = self._reader.reading(turn.state.entity_id, goal.target_metric)
         current = reading.value if reading else None
         goal = replace(goal, correlation_id=goal.correlation_id or turn.correlation_id)
         result = admit(goal, turn.state, current, turn.now, self._config.goals)
         if isinstance(result, Refusal):
-            self._refused(turn, result)
+            if self._is_news(turn, goal, result):
+                self._refused(turn, result)
         elif result is not None:
+            reason = f"{CloseReason.SUPERSEDED}: {result.goal_id}"
+            others = displaced(result, turn.state)
+            self._close_all(turn, [cancel(other, reason, turn.now) for other in others])
             self._admitted(turn, [result])
 
     def restore(self, turn: Turn, goals: list[Goal]) -> None:
         """Take goals over as they are, from the export of another system."""
         for goal in goals:
-            self._store(turn, goal, publish=True)
+            self._keep(turn, goal, publish=True)
 
     def replace_targets(self, turn: Turn, event: Event) -> None:
         """An event that names all targets of the entity: metric -> target as text."""
@@ -59,21 +75,36 @@ class Goalkeeper:
         if unreadable:
             names = ", ".join(unreadable)
             self._decide(turn, "ignored_target", event.event_id, f"not a finite number: {names}")
-        readings = {
-            metric: reading.value
-            for metric in targets
-            if (reading := self._reading(turn, metric)) is not None
-        }
+        known_values = self._reader.readings(turn.state.entity_id, targets)
+        readings = {metric: reading.value for metric, reading in known_values.items()}
         event = replace(event, correlation_id=turn.correlation_id)
         change = replace_targets(turn.state, targets, readings, event, turn.now, self._config.goals)
-        for goal in change.closed:
-            self._store(turn, goal, publish=True)
+        self._close_all(turn, change.closed)
         for refusal in change.refused:
             self._refused(turn, refusal)
         self._admitted(turn, list(change.admitted))
 
+    # -- moved --------------------------------------------------------------------------------
+    # Each of these gives False when there is no open goal of this id for which it is possible.
+
+    def begin(self, turn: Turn, goal_id: str) -> bool:
+        """A plan for the goal starts: active -> in_progress."""
+        return self._move(turn, goal_id, begin)
+
+    def release(self, turn: Turn, goal_id: str) -> bool:
+        """The plan ended and the goal is not met: in_progress -> active, one attempt more."""
+        return self._move(turn, goal_id, release)
+
+    def attempted(self, turn: Turn, goal_id: str) -> bool:
+        """A plan was carried out for the goal, whose status stays."""
+        return self._move(turn, goal_id, attempted)
+
+    def fail(self, turn: Turn, goal_id: str, reason: str) -> bool:
+        """Give the goal up."""
+        return self._move(turn, goal_id, partial(fail, reason))
+
     def cancel(self, turn: Turn, goal_id: str, reason: str) -> bool:
-        """Cancel an open goal; False when there is none of this id."""
+        """Cancel the goal, for a user or because nothing asks for it any more."""
         goal = turn.state.goals.get(goal_id)
         if goal is None or not goal.status.is_open:
             return False
@@ -81,35 +112,34 @@ class Goalkeeper:
         return True
 
     def measure(self, turn: Turn, row: int) -> None:
-        """The newest value of the series moves the open goals on its metric."""
+        """The newest value of the series moves the open goals on its metric.
+
+        A goal with parts is moved by them alone.
+        """
         metric = self._series.metrics[row]
         hot = self._series.hot
-        value, previous = float(hot["last"][row]), _known(hot["previous"][row])
+        value, previous = float(hot["last"][row]), known(hot["previous"][row])
         goals = turn.state.open_goals(metric)
-        noise = self._noise(row) if goals else 0.0
+        noise = self._reader.noise(row) if goals else 0.0
         for goal in goals:
-            after = measure(goal, value, previous, turn.now, noise)
-            if after is None:
+            if is_parent(turn.state, goal.goal_id):
                 continue
-            published = turn.state.published_progress.get(goal.goal_id)
-            self._store(turn, after, publish=is_notable(goal, after, published))
+            after = measure(goal, value, previous, turn.now, noise)
+            if after is not None:
+                self._publish_if_notable(turn, goal, after)
 
     def sweep(self, turn: Turn) -> None:
         """Fail the open goals whose deadline has passed, also on metrics that are silent."""
-        for goal in turn.state.open_goals():
-            expired = close_expired(goal, turn.now)
-            if expired is not None:
-                self._store(turn, expired, publish=True)
+        late = (close_expired(goal, turn.now) for goal in turn.state.open_goals())
+        self._close_all(turn, [goal for goal in late if goal is not None])
 
     def suggest(self, turn: Turn, action: Action | None) -> None:
         """Propose the next values for all targets of the entity; quiet without open goals."""
+        entity = turn.state.entity_id
         goals = turn.state.open_goals()
-        metrics = dict.fromkeys(goal.target_metric for goal in goals)
-        readings = {
-            metric: reading
-            for metric in metrics
-            if (reading := self._reading(turn, metric)) is not None
-        }
+        readings = self._reader.readings(
+            entity, dict.fromkeys(goal.target_metric for goal in goals)
+        )
         suggestion = nudge(
             action,
             goals,
@@ -119,30 +149,70 @@ class Goalkeeper:
             turn.now,
             turn.new_id("suggestion"),
             turn.correlation_id,
-            turn.state.entity_id,
+            entity,
             turn.state.entity_type,
-            self._confidence(turn, readings),
+            self._reader.confidence(entity, readings),
         )
         if suggestion is not None:
             turn.state.suggestion = suggestion
             turn.touched = True
             turn.emit(SUGGESTIONS, suggestion)
 
+    # -- inside -------------------------------------------------------------------------------
+
     def _admitted(self, turn: Turn, goals: list[Goal]) -> None:
         for goal in goals:
             self._store(turn, goal, publish=True)
-        for goal in enforce_cap(turn.state, turn.now, self._config.goals):
-            self._store(turn, goal, publish=True)
+        self._close_all(turn, enforce_cap(turn.state, turn.now, self._config.goals))
         still_open = {goal.goal_id for goal in turn.state.open_goals()}
         if any(goal.goal_id in still_open for goal in goals):
             self.suggest(turn, None)
 
+    def _close_all(self, turn: Turn, goals: Iterable[Goal]) -> None:
+        """Keep closing revisions, but of goals that one before has closed along with its own."""
+        for goal in goals:
+            if turn.state.goals[goal.goal_id].status.is_open:
+                self._store(turn, goal, publish=True)
+
+    def _move(self, turn: Turn, goal_id: str, move: Callable[[Goal, int], Goal | None]) -> bool:
+        goal = turn.state.goals.get(goal_id)
+        after = None if goal is None else move(goal, turn.now)
+        if after is None:
+            return False
+        self._store(turn, after, publish=True)
+        return True
+
+    def _publish_if_notable(self, turn: Turn, before: Goal, after: Goal) -> None:
+        published = turn.state.published_progress.get(before.goal_id)
+        self._store(turn, after, publish=is_notable(before, after, published))
+
     def _store(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
+        """Keep a revision; what is related to the goal follows it."""
+        before = turn.state.goals.get(goal.goal_id)
+        self._keep(turn, goal, publish=publish)
+        if not goal.status.is_open:
+            members = [part for part in parts(turn.state, goal.goal_id) if part.status.is_open]
+            self._close_all(turn, [cancel(part, CloseReason.PARENT, turn.now) for part in members])
+        parents = {goal.parent_id, before.parent_id if before is not None else ""}
+        for parent_id in sorted(parents - {""}):
+            self._roll_up(turn, parent_id)
+
+    def _roll_up(self, turn: Turn, parent_id: str) -> None:
+        parent = turn.state.goals.get(parent_id)
+        if parent is None:
+            return
+        after = roll_up(parent, parts(turn.state, parent_id), turn.now)
+        if after is not None:
+            self._publish_if_notable(turn, parent, after)
+
+    def _keep(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
         state = turn.state
         before = state.goals.get(goal.goal_id)
+        was_open = before is not None and before.status.is_open
+        note_goal(state, goal, is_new=before is None, was_open=was_open)
         state.goals[goal.goal_id] = goal
         turn.touched = True
-        if before is None or before.status.is_open != goal.status.is_open:
+        if before is None or was_open != goal.status.is_open:
             turn.changed_metrics.add(goal.target_metric)
         elif aim(before) != aim(goal):
             turn.changed_metrics |= {before.target_metric, goal.target_metric}
@@ -154,17 +224,26 @@ class Goalkeeper:
             self._forget_oldest(turn)
 
     def _forget_oldest(self, turn: Turn) -> None:
-        goals = turn.state.goals
-        closed = [id_ for id_, goal in goals.items() if not goal.status.is_open]
-        closed.sort(key=lambda id_: goals[id_].closed_at or 0)
-        for id_ in closed[: max(0, len(closed) - self._config.goals.closed_goals_kept)]:
-            del goals[id_]
+        state = turn.state
+        closed = [goal for goal in state.goals.values() if not goal.status.is_open]
+        closed = [goal for goal in closed if not is_referred_to(goal, state)]
+        closed.sort(key=lambda goal: goal.closed_at or 0)
+        for goal in closed[: max(0, len(closed) - self._config.goals.closed_goals_kept)]:
+            del state.goals[goal.goal_id]
+
+    def _is_news(self, turn: Turn, goal: Goal, refusal: Refusal) -> bool:
+        """A candidate of the engine that is refused again and again is told once a review."""
+        if goal.origin is not GoalOrigin.AUTONOMOUS:
+            return True
+        turn.touched = True
+        period = turn.now // max(1, self._config.goals.review_ms)
+        told = f"refusal:{refusal.reason.value}:{goal.dedupe_key}:{period}"
+        return turn.state.remember(told, turn.now, self._config.ids_kept)
 
     def _refused(self, turn: Turn, refusal: Refusal) -> None:
         self._decide(turn, refusal.reason.value, refusal.goal_id, refusal.text)
 
     def _decide(self, turn: Turn, chosen: str, subject_id: str, reason: str) -> None:
-        where = turn.position
         turn.emit(
             DECISIONS,
             Decision(
@@ -175,37 +254,8 @@ class Goalkeeper:
                 decision_id=turn.new_id("decision"),
                 kind="refusal",
                 subject_id=subject_id,
-                inputs={where.topic: where.offset},
+                inputs=turn.inputs,
                 chosen=chosen,
                 reason=reason,
             ),
         )
-
-    def _reading(self, turn: Turn, metric: str) -> MetricReading | None:
-        row = self._series.find(series_key(turn.state.entity_id, metric))
-        if row is None:
-            return None
-        hot = self._series.hot
-        return MetricReading(
-            value=float(hot["last"][row]),
-            previous=_known(hot["previous"][row]),
-            baseline=float(hot["baseline"][row]),
-            dead_band=self._noise(row),
-        )
-
-    def _noise(self, row: int) -> float:
-        """Running one-step forecast error: a change below it says nothing about the trend."""
-        quality = self._series.bank.quality(row)
-        return 0.0 if quality is None else quality.error
-
-    def _confidence(self, turn: Turn, readings: Mapping[str, MetricReading]) -> float | None:
-        """Lowest forecast confidence among the measured targets; None before any was scored."""
-        keys = [series_key(turn.state.entity_id, metric) for metric in readings]
-        rows = [row for key in keys if (row := self._series.find(key)) is not None]
-        known = [quality for row in rows if (quality := self._series.bank.quality(row))]
-        return min((quality.confidence for quality in known), default=None)
-
-
-def _known(value: float) -> float | None:
-    """A stored number; None where none was stored yet."""
-    return None if math.isnan(value) else float(value)

@@ -27,6 +27,11 @@ class CloseReason(StrEnum):
     CAP = "more open goals than max_active_goals"
     REPLACED = "replaced by a new goal state"
     REQUESTED = "cancelled on request"
+    UNNEEDED = "no longer needed"
+    SUPERSEDED = "replaced by a goal that comes first"
+    PARTS = "all parts achieved"
+    PART_FAILED = "closed parts were not all achieved"
+    PARENT = "the goal that it is part of was closed"
 
 
 def measure(
@@ -50,7 +55,7 @@ def measure(
     direction = trend(previous, value, goal.target_value, goal.direction, dead_band)
     after = replace(after, trend=direction, met_since=met_since)
     if met_since is not None and _has_held(goal, met_since, now):
-        return _close(after, GoalStatus.ACHIEVED, CloseReason.MET, now)
+        return close(after, GoalStatus.ACHIEVED, CloseReason.MET, now)
     if after == goal:
         return None
     return close_expired(after, now) or revise(after, now)
@@ -83,12 +88,31 @@ def close_expired(goal: Goal, now: int) -> Goal | None:
         return None
     if goal.met_since is not None:
         return None
-    return _close(goal, GoalStatus.FAILED, CloseReason.DEADLINE, now)
+    return close(goal, GoalStatus.FAILED, CloseReason.DEADLINE, now)
 
 
 def cancel(goal: Goal, reason: str, now: int) -> Goal:
     """The cancelled revision of a goal; a closed goal is given back as it is."""
-    return _close(goal, GoalStatus.CANCELLED, reason, now) if goal.status.is_open else goal
+    return close(goal, GoalStatus.CANCELLED, reason, now) if goal.status.is_open else goal
+
+
+def restarted(goal: Goal, current: float | None) -> Goal:
+    """``goal`` as if nothing had been measured for it yet but ``current``."""
+    fresh = replace(
+        goal,
+        baseline=None,
+        current_value=None,
+        gap=None,
+        trend=Trend.STABLE,
+        progress=0.0,
+        met_since=None,
+    )
+    return fresh if current is None else observe(fresh, current)
+
+
+def aim(goal: Goal) -> tuple[str, float, Direction]:
+    """What a goal asks for: metric, target, and on which side of it."""
+    return goal.target_metric, goal.target_value, goal.direction
 
 
 def is_notable(before: Goal, after: Goal, published_progress: float | None = None) -> bool:
@@ -116,7 +140,8 @@ def _has_held(goal: Goal, met_since: int, now: int) -> bool:
     return now - met_since >= goal.hold_ms and now >= goal.cause_numbers.get(NOT_BEFORE, now)
 
 
-def _close(goal: Goal, status: GoalStatus, reason: str, now: int) -> Goal:
+def close(goal: Goal, status: GoalStatus, reason: str, now: int) -> Goal:
+    """The last revision of an open goal."""
     closed = revise(goal, now)
     return replace(closed, status=status, closed_at=closed.timestamp, close_reason=str(reason))
 

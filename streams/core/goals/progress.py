@@ -58,6 +58,13 @@ def is_met(
     return current > target if span > 0 else current < target
 
 
+def satisfying(direction: Direction, target: float) -> tuple[float, float]:
+    """Least and largest value that satisfy the target."""
+    low = -math.inf if direction is Direction.AT_MOST else target
+    high = math.inf if direction is Direction.AT_LEAST else target
+    return low, high
+
+
 def progress_ratio(
     baseline: float | None, target: float, current: float, direction: Direction
 ) -> float | None:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from streams.core.config import CoreConfig, GoalConfig
-from streams.records import Direction, GoalStatus
-from tests.unit.core.partition_kit import START, Bench, action, event, goal
+from streams.core.emission import Position
+from streams.core.goals.keeper import Goalkeeper
+from streams.core.goals.measurement import CloseReason
+from streams.core.goals.report import report
+from streams.core.transfer import IMPORT, knowledge_of
+from streams.core.turn import Turn
+from streams.records import Direction, GoalStatus, Priority
+from tests.unit.core.partition_kit import START, Bench, action, command, event, goal
 
 
 def test_reached_goal_is_published_and_closed() -> None:
@@ -87,3 +96,157 @@ def test_confidence_is_that_of_the_least_known_target() -> None:
         assert quality is not None
         known.append(quality.confidence)
     assert suggestion.confidence == min(known)
+
+
+# -- the life of a goal ---------------------------------------------------------------------------
+
+
+def keeping(bench: Bench, now: int = START) -> tuple[Goalkeeper, Turn]:
+    """A keeper beside that of the partition, and a turn for the entity."""
+    keeper = Goalkeeper(bench.config, bench.partition.series)
+    return keeper, Turn(bench.state(), Position("commands", 3, 7), now, "c")
+
+
+def test_a_goal_goes_through_its_plans() -> None:
+    bench = Bench()
+    bench.send("goals", goal(10.0))
+    keeper, turn = keeping(bench)
+    assert keeper.begin(turn, "g-1")
+    assert not keeper.begin(turn, "g-1")
+    assert keeper.release(turn, "g-1")
+    assert not keeper.release(turn, "g-1")
+    assert keeper.attempted(turn, "g-1")
+    assert keeper.fail(turn, "g-1", "no plan helped")
+    assert not keeper.fail(turn, "g-1", "again")
+    assert not keeper.begin(turn, "unknown")
+    told = [(e.record.status, e.record.attempts, e.record.revision) for e in turn.emissions]
+    assert told == [
+        (GoalStatus.IN_PROGRESS, 0, 2),
+        (GoalStatus.ACTIVE, 1, 3),
+        (GoalStatus.ACTIVE, 2, 4),
+        (GoalStatus.FAILED, 2, 5),
+    ]
+
+
+@pytest.mark.spec("S1-088")
+def test_a_target_that_is_met_is_achieved_and_reported() -> None:
+    bench = Bench()
+    bench.measure(2.0)
+    bench.send("goals", goal(10.0))
+    seen = bench.measure(11.0, at=START + 5_000)
+    assert [g.status for g in seen.records("goals")] == [GoalStatus.ACHIEVED]
+    found = report(bench.state())
+    assert (found.total_goals, found.achieved_goals, found.achievement_rate) == (1, 1, 1.0)
+    (last,) = found.recent_achievements
+    assert (last.goal_id, last.achieved, last.final_value) == ("g-1", True, 11.0)
+    assert last.time_to_achieve_ms == 5_000
+
+
+@pytest.mark.spec("S1-093")
+def test_active_and_in_progress_goals_are_listed() -> None:
+    bench = Bench()
+    names = ("active", "running", "achieved", "failed", "cancelled")
+    for name in names:
+        bench.send("goals", goal(10.0, goal_id=name, target_metric=name))
+    keeper, turn = keeping(bench)
+    keeper.begin(turn, "running")
+    keeper.fail(turn, "failed", "")
+    keeper.cancel(turn, "cancelled", "")
+    bench.measure(10.0, name="achieved")
+    goals = bench.state().goals
+    assert {each.status for each in goals.values()} == set(GoalStatus)
+    assert [each.goal_id for each in bench.state().open_goals()] == ["active", "running"]
+
+
+@pytest.mark.spec("S1-082", "S1-083", "S1-084", "S1-085")
+def test_goals_are_listed_by_rank() -> None:
+    bench = Bench()
+    for priority in reversed(Priority):
+        name = priority.value
+        bench.send("goals", goal(10.0, goal_id=name, target_metric=name, priority=priority))
+    ranked = sorted(bench.state().open_goals(), key=lambda each: each.priority.rank)
+    assert [each.goal_id for each in ranked] == ["critical", "high", "medium", "low"]
+
+
+# -- parents and parts ----------------------------------------------------------------------------
+
+
+def family(bench: Bench, *parts: str) -> None:
+    bench.send("goals", goal(1.0, goal_id="whole", target_metric="all"))
+    for name in parts:
+        bench.measure(0.0, name=name)
+        bench.send("goals", goal(10.0, goal_id=name, target_metric=name, parent_id="whole"))
+
+
+@pytest.mark.spec("S1-191")
+def test_progress_of_the_parts_rolls_up() -> None:
+    bench = Bench()
+    family(bench, "one", "two")
+    seen = bench.measure(10.0, name="one", at=START + 1_000)
+    assert [(g.goal_id, g.status, g.progress) for g in seen.records("goals")] == [
+        ("one", GoalStatus.ACHIEVED, 1.0),
+        ("whole", GoalStatus.ACTIVE, 0.5),
+    ]
+    assert bench.state().goals["two"].progress == 0.0
+    assert bench.state().goals["whole"].progress == 0.5
+    seen = bench.measure(10.0, name="two", at=START + 2_000)
+    ended = seen.records("goals")[-1]
+    assert (ended.goal_id, ended.status, ended.close_reason) == (
+        "whole",
+        GoalStatus.ACHIEVED,
+        CloseReason.PARTS,
+    )
+    assert bench.state().goals_achieved == 3
+
+
+def test_a_parent_is_not_moved_by_its_own_metric() -> None:
+    bench = Bench()
+    family(bench, "one")
+    seen = bench.measure(0.0, 1.0, name="all", at=START + 1_000)
+    assert seen.records("goals") == []
+
+
+def test_open_parts_end_with_their_parent() -> None:
+    bench = Bench()
+    family(bench, "one", "two")
+    bench.measure(10.0, name="one", at=START + 1_000)
+    seen = bench.send("commands", command("goal.cancel", target="whole"))
+    assert [(g.goal_id, g.close_reason) for g in seen.records("goals")] == [
+        ("whole", CloseReason.REQUESTED),
+        ("two", CloseReason.PARENT),
+    ]
+    assert bench.state().open_goals() == []
+
+
+def test_goals_that_others_need_are_not_forgotten() -> None:
+    bench = Bench(CoreConfig(goals=GoalConfig(closed_goals_kept=0)))
+    family(bench, "one", "two")
+    bench.measure(10.0, name="one", at=START + 1_000)
+    assert bench.state().goals["whole"].progress == 0.5
+    bench.send("goals", goal(5.0, goal_id="later", dependencies=("one",)))
+    bench.measure(10.0, name="two", at=START + 2_000)
+    assert list(bench.state().goals) == ["one", "later"]
+
+
+def test_what_ends_together_is_told_once() -> None:
+    bench, deadline = Bench(), START + 500
+    family(bench, "one")
+    bench.send("goals", goal(1.0, goal_id="whole", target_metric="all", deadline=deadline))
+    bench.send(
+        "goals",
+        goal(10.0, goal_id="one", target_metric="one", parent_id="whole", deadline=deadline),
+    )
+    seen = bench.send("actions", action(timestamp=START + 1_000))
+    closed = [g.goal_id for g in seen.records("goals") if not g.status.is_open]
+    assert len(closed) == len(set(closed))
+    assert not bench.state().goals["whole"].status.is_open
+    assert bench.state().goals_closed == 2
+
+
+def test_an_export_keeps_parents_as_they_were() -> None:
+    source, target = Bench(), Bench()
+    family(source, "one", "two")
+    source.measure(10.0, name="one", at=START + 1_000)
+    text = msgspec.json.encode(knowledge_of(source.state())).decode()
+    target.send("commands", command(IMPORT, arguments={"knowledge": text}))
+    assert target.state().goals == source.state().goals

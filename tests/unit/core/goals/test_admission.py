@@ -13,10 +13,10 @@ from streams.core.goals.admission import (
     Refusal,
     RefusalReason,
     admit,
-    contradicts,
     enforce_cap,
 )
 from streams.core.goals.measurement import CloseReason, cancel, measure
+from streams.core.goals.precedence import contradicts
 from streams.records import (
     CauseKind,
     Direction,

@@ -6,30 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import GoalConfig, MetricConfig
-from streams.core.goals.admission import Refusal, RefusalReason, admit
-from streams.core.goals.breach import (
-    BreachForecast,
-    breach_goal,
-    predict_breach,
-    prediction_record,
-)
-from streams.core.goals.measurement import NOT_BEFORE
+from streams.core.config import MetricConfig
+from streams.core.goals.breach import BreachForecast, predict_breach, prediction_record
 from streams.core.goals.mitigations import mitigations
-from streams.errors import ConfigError
-from streams.records import (
-    CauseKind,
-    Direction,
-    Goal,
-    GoalOrigin,
-    GoalStatus,
-    GoalType,
-    Prediction,
-    PredictionKind,
-    Priority,
-    Severity,
-)
-from tests.unit.core.goals.builders import CONFIG, ENTITY, HOUR, MINUTE, NOW, numbers, state
+from streams.records import Direction, Prediction, PredictionKind, Severity
+from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, numbers
 
 AT_MOST, AT_LEAST = Direction.AT_MOST, Direction.AT_LEAST
 CPU = MetricConfig(capacity=100.0, unit="percent", limit_ratio=1.0)
@@ -174,58 +155,3 @@ def test_mitigations_by_resource() -> None:
     assert mitigations("api_latency") == mitigations("members") == mitigations("queue_length")
     prediction = record(breach([120.0], metric="api_calls"))
     assert prediction.mitigations == mitigations("api_calls")
-
-
-@pytest.mark.spec("S1-078")
-def test_the_target_is_a_share_of_the_capacity() -> None:
-    known = MetricConfig(capacity=10_000.0, unit="calls")
-    found = breach([12_000.0], limit=9_500.0, current=7_000.0, metric="api_calls")
-    goal = breach_goal(record(found, known), known, state(), NOW, CONFIG)
-    assert (goal.goal_type, goal.target_value) == (GoalType.BOTTLENECK_PREVENTION, 8_000.0)
-    assert (goal.priority, goal.direction, goal.unit) == (Priority.CRITICAL, AT_MOST, "calls")
-    assert goal.actions == mitigations("api_calls")
-    assert goal.metadata["severity"] == "critical"
-
-
-def test_a_breach_goal_says_why_it_exists() -> None:
-    found = breach(ramp(79.0, 4.0), current=79.0)
-    prediction = record(found, correlation_id="c-1")
-    goal = breach_goal(prediction, CPU, state(), NOW, CONFIG)
-    assert (goal.origin, goal.cause_kind) == (GoalOrigin.AUTONOMOUS, CauseKind.PREDICTION)
-    assert (goal.cause_id, goal.correlation_id) == ("p-1", "c-1")
-    assert goal.cause_numbers == {
-        "probability": found.probability,
-        "limit": 100.0,
-        "capacity": 100.0,
-        "predicted_value": 175.0,
-        "current": 79.0,
-        "horizon_ms": 24.0 * HOUR,
-        NOT_BEFORE: float(NOW + 6 * HOUR),
-    }
-    assert (goal.revision, goal.status) == (0, GoalStatus.ACTIVE)
-
-
-def test_the_deadline_leads_the_breach_but_is_never_past() -> None:
-    ahead = record(breach(ramp(79.0, 4.0)))
-    assert breach_goal(ahead, CPU, state(), NOW, CONFIG).deadline == NOW + 4 * HOUR
-    at_once = record(breach([120.0], current=120.0))
-    assert breach_goal(at_once, CPU, state(), NOW, CONFIG).deadline == NOW + CONFIG.hold_ms
-    brief = GoalConfig(hold_ms=0)
-    assert breach_goal(at_once, CPU, state(), NOW, brief).deadline == NOW + MINUTE
-
-
-def test_further_predictions_are_the_same_goal() -> None:
-    entity = state()
-    first = breach_goal(record(breach([120.0])), CPU, entity, NOW, CONFIG)
-    admitted = admit(first, entity, 60.0, NOW, CONFIG)
-    assert isinstance(admitted, Goal)
-    entity.goals[admitted.goal_id] = admitted
-    later = record(breach([130.0]), prediction_id="p-2")
-    again = admit(breach_goal(later, CPU, entity, NOW, CONFIG), entity, 60.0, NOW, CONFIG)
-    assert isinstance(again, Refusal)
-    assert again.reason is RefusalReason.DUPLICATE
-
-
-def test_a_goal_needs_a_capacity() -> None:
-    with pytest.raises(ConfigError, match=r"metrics\.cpu_usage\.capacity"):
-        breach_goal(record(breach([120.0])), MetricConfig(), state(), NOW, CONFIG)
