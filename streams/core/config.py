@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from streams.core.effects.config import EffectsConfig
 from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.forecasting.regressors import RegressorConfig
+from streams.core.goals.setting.config import SettingConfig
+from streams.core.learning.config import LearningConfig
 from streams.core.patterns.config import PatternConfig
+from streams.core.planning.config import ActionSpec, PlanningConfig
+from streams.core.safety.config import SafetyConfig
 from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Direction
@@ -159,6 +164,8 @@ class GoalConfig:
     """How long before the predicted breach a goal is due."""
     hold_ms: int = HOUR_MS
     """How long an at_most or at_least target of the engine's own goals must hold."""
+    review_ms: int = 6 * HOUR_MS
+    """Between two looks at whether open goals are still needed."""
 
     def __post_init__(self) -> None:
         _require(
@@ -167,6 +174,7 @@ class GoalConfig:
             self.max_active_goals,
             "use 1 or more",
         )
+        _require(self.review_ms >= 1, "goals.review_ms", self.review_ms, "use 1 or more")
         _require(
             0 < self.breach_probability <= 1,
             "goals.breach_probability",
@@ -189,6 +197,8 @@ class SuggestionConfig:
 class CoreConfig:
     forecasting: ForecastConfig = field(default_factory=ForecastConfig)
     goals: GoalConfig = field(default_factory=GoalConfig)
+    setting: SettingConfig = field(default_factory=SettingConfig)
+    """By which rules goals are set."""
     suggestions: SuggestionConfig = field(default_factory=SuggestionConfig)
     metrics: Mapping[str, MetricConfig] = field(default_factory=lambda: dict(RESOURCES))
     """By name. A metric with a capacity is a resource."""
@@ -198,6 +208,12 @@ class CoreConfig:
     """Whose holidays and hours forecasts may depend on."""
     zone: tzinfo = UTC
     """Where hours of the day and weekdays of patterns are counted."""
+    actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
+    """The catalogue: action type to what is known of it."""
+    planning: PlanningConfig = field(default_factory=PlanningConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
+    effects: EffectsConfig = field(default_factory=EffectsConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
     aliases: dict[str, str] = field(default_factory=dict[str, str])
     """Other names of a metric, e.g. cpu -> cpu_usage."""
     outcomes_kept: int = 10

@@ -43,6 +43,10 @@ class EntityStore:
         stored = self._reader.get_many(ENTITIES, [entity_id.encode()])[0]
         return None if stored is None else decode_entity(stored)
 
+    def holds(self, entity_id: str) -> bool:
+        """Whether the state, or that there is none, is in memory."""
+        return entity_id in self._states
+
     def resident(self) -> list[str]:
         """Entities in memory that have a state."""
         return [entity_id for entity_id, state in self._states.items() if state is not None]

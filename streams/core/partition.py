@@ -19,10 +19,12 @@ from streams.core.columns import group, previous_values
 from streams.core.config import CoreConfig
 from streams.core.emission import Dispatch, Emission, Position, Rejection
 from streams.core.entities import EntityStore
+from streams.core.entity import EntityState, StoredWake
 from streams.core.forecasting.results import Finding, ModelChange, SeriesForecast
 from streams.core.rules import Rules
 from streams.core.series import SeriesStore
 from streams.core.store import ENTITIES, MODELS, SERIES, StateReader, Write
+from streams.core.ticks import EVERYBODY, Wakes
 from streams.core.turn import Turn
 from streams.records import Action
 
@@ -56,10 +58,11 @@ class Partition:
         self._config = config
         self.entities = EntityStore(reader)
         self.series = SeriesStore(config, reader, self._are_watched)
-        self._rules = Rules(config, self.series)
+        self._rules = Rules(config, self.series, self.entities.find)
         self._applied: dict[str, int] = {}
         self._pending: dict[tuple[str, str], int] = {}
         """Entity and action id -> offset of actions without an outcome."""
+        self.wakes = Wakes()
 
     # -- records ------------------------------------------------------------------------------
 
@@ -74,7 +77,7 @@ class Partition:
                 continue
             state = self.entities.get(record.entity_id, record.entity_type)
             position = Position(source, self.number, offset)
-            turn = Turn(state, position, record.timestamp, record.correlation_id)
+            turn = Turn(state, position, record.timestamp, record.correlation_id, self._seen)
             if offset <= state.offsets.get(source, -1):
                 skipped += 1
                 self._rules.resume(turn, record)
@@ -235,6 +238,7 @@ class Partition:
             Position(METRICS, self.number, offset),
             int(batch.timestamps[position]),
             batch.correlation_ids[position],
+            self._seen,
         )
         analyse = triggered and (turn.now >= series.hot["due"][row] or series.crossed(row))
         if analyse:
@@ -325,9 +329,34 @@ class Partition:
         states = ((self.entities.find(entity), metric) for entity, metric in pairs)
         return [bool(state and state.open_goals(metric)) for state, metric in states]
 
+    def restore_wake(self, stored: StoredWake) -> None:
+        """Know when a stored entity is due, unless a newer state of it is in memory."""
+        if stored.wake_at is not None and not self.entities.holds(stored.entity_id):
+            self.wakes.note(stored)
+
+    def _seen(self, state: EntityState) -> dict[str, int]:
+        """Source -> offset of the newest record that a decision about the entity may depend on.
+
+        Beyond what its state tells, these are metrics at which no rule changed anything, and
+        commands for everybody. All records up to these offsets are applied, and of the entity
+        none behind them.
+        """
+        seen = dict(state.offsets)
+        everybody = self.entities.find(EVERYBODY)
+        if everybody is not None:
+            for source, offset in everybody.offsets.items():
+                seen[source] = max(offset, seen.get(source, -1))
+        targets = (goal.target_metric for goal in state.open_goals())
+        for name in {*state.metrics, *self._config.metrics, *targets}:
+            row = self.series.find(series_key(state.entity_id, name))
+            if row is not None:
+                seen[METRICS] = max(int(self.series.hot["offset"][row]), seen.get(METRICS, -1))
+        return seen
+
     def _watch(self, turn: Turn) -> None:
         """From now on the goals that have changed see the values of their metrics, none before."""
         state = turn.state
+        self.wakes.note(state)
         for metric in turn.changed_metrics:
             key = series_key(state.entity_id, metric)
             watched = bool(state.open_goals(metric))

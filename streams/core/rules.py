@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 from msgspec import structs
 
 from streams.core.analysis import Analysis
+from streams.core.autonomy.gatekeeper import REQUESTER
+from streams.core.autonomy.keeper import Autonomy
+from streams.core.autonomy.standing import Standing
+from streams.core.batch import series_key
 from streams.core.config import CoreConfig
 from streams.core.entity import EntityState, PendingAction
 from streams.core.forecasting.results import Finding, SeriesForecast
@@ -23,7 +28,10 @@ from streams.core.incidents import (
 )
 from streams.core.pattern_watch import PatternWatch
 from streams.core.regression_watch import RegressionWatch
+from streams.core.safety.commands import set_killed, set_mode, set_running
 from streams.core.series import SeriesStore
+from streams.core.state_watch import PREDICTIONS
+from streams.core.ticks import TICK
 from streams.core.transfer import IMPORT, decode_knowledge, is_empty
 from streams.core.turn import Turn
 from streams.errors import InvalidRecord
@@ -45,16 +53,41 @@ _JSON = frozenset({"actions", "dependencies", "metadata"})
 class Rules:
     """Rules over the state of one entity at a time; metrics are read from ``series``."""
 
-    def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
+    def __init__(
+        self,
+        config: CoreConfig,
+        series: SeriesStore,
+        find: Callable[[str], EntityState | None],
+    ) -> None:
+        """``find`` gives the state of another entity of the partition."""
         self._config = config
         self._series = series
         self._regressions = RegressionWatch(config, series)
         self._goals = Goalkeeper(config, series)
         self._patterns = PatternWatch(config, series)
-        self._analysis = Analysis(config, series, self._goals, self._patterns, self._regressions)
+        standing = Standing(config, series, find)
+        self._autonomy = Autonomy(config, series, self._goals, standing)
+        self._analysis = Analysis(
+            config,
+            series,
+            self._goals,
+            self._patterns,
+            self._regressions,
+            standing.may_set_goals,
+        )
         self._commands: dict[str, Callable[[Turn, Command], None]] = {
             "goal.create": self._create_goal,
             "goal.cancel": self._cancel_goal,
+            "goal.execute": self._autonomy.execute,
+            "plan.approve": self._autonomy.approve,
+            "plan.reject": self._autonomy.reject,
+            "plan.cancel": self._autonomy.cancel_plan,
+            "mode.set": self._set_mode,
+            "agent.start": self._start,
+            "agent.stop": self._stop,
+            "agent.kill": self._kill,
+            "agent.release": self._release,
+            "analysis.run": self._analyse,
             IMPORT: self._import,
         }
 
@@ -68,9 +101,12 @@ class Rules:
     def apply(self, turn: Turn, record: Record) -> None:
         """Apply a record that the state does not include yet. Metrics have ``on_metric``."""
         turn.touched = True
-        if not isinstance(record, Outcome):
+        if isinstance(record, Outcome):
             # An outcome bears the clock of the machine that acted, which says nothing about
             # event time when recorded data are replayed.
+            turn.now = turn.state.clock or turn.now
+        else:
+            turn.state.clock = max(turn.state.clock, turn.now)
             self._goals.sweep(turn)
         match record:
             case Action():
@@ -85,6 +121,7 @@ class Rules:
                 self._on_command(turn, record)
             case _:
                 turn.reject("unexpected", f"{type(record).__name__} is not an input record")
+        self._autonomy.run(turn)
 
     def resume(self, turn: Turn, record: Record) -> None:
         """The state already includes this record: take up what was left open."""
@@ -102,7 +139,10 @@ class Rules:
         self._goals.measure(turn, row)
         self._goals.sweep(turn)
         if analyse:
-            self._analysis.run(turn, row)
+            self._run_analysis(turn, row)
+        self._autonomy.run(turn)
+        if turn.touched:
+            turn.state.clock = max(turn.state.clock, turn.now)
 
     def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
         """What the models noticed at a value. Later values may already be learned: nothing here
@@ -143,6 +183,7 @@ class Rules:
             self._first(turn, "action", outcome.action_id)
         if turn.state.pending.pop(outcome.action_id, None) is not None:
             turn.settled.append(outcome.action_id)
+        self._autonomy.on_outcome(turn, outcome)
         turn.state.outcomes.append(outcome)
         del turn.state.outcomes[: -self._config.outcomes_kept]
 
@@ -155,7 +196,7 @@ class Rules:
             self._patterns.on_event(turn, event)
 
     def _on_command(self, turn: Turn, command: Command) -> None:
-        if not self._first(turn, "command", command.command_id):
+        if command.command == TICK or not self._first(turn, "command", command.command_id):
             return
         run = self._commands.get(command.command)
         if run is None:
@@ -173,6 +214,10 @@ class Rules:
             names = ", ".join(sorted(_JSON))
             turn.reject("invalid_goal", f"arguments of goal.create: {names} are JSON: {error}")
             return
+        if command.issued_by:
+            named = fields.get("metadata")
+            asked = cast(dict[str, object], named) if isinstance(named, dict) else {}
+            fields["metadata"] = {**asked, REQUESTER: command.issued_by}
         # What the command itself says stands above its arguments.
         fields.update(
             goal_id=command.target,
@@ -198,6 +243,55 @@ class Rules:
     def _cancel_goal(self, turn: Turn, command: Command) -> None:
         if not self._goals.cancel(turn, command.target, command.arguments.get("reason", "")):
             turn.reject("unknown_goal", f"target is {command.target!r}; name an open goal")
+
+    def _set_mode(self, turn: Turn, command: Command) -> None:
+        by = command.arguments.get("by") or command.issued_by
+        arguments = {name: text for name, text in command.arguments.items() if name != "by"}
+        try:
+            turn.state.controls = set_mode(turn.state.controls, arguments, by=by, now=turn.now)
+        except InvalidRecord as error:
+            turn.reject("invalid_mode", str(error))
+
+    def _start(self, turn: Turn, command: Command) -> None:
+        turn.state.controls = set_running(
+            turn.state.controls, True, by=command.issued_by, now=turn.now
+        )
+
+    def _stop(self, turn: Turn, command: Command) -> None:
+        turn.state.controls = set_running(
+            turn.state.controls, False, by=command.issued_by, now=turn.now
+        )
+
+    def _kill(self, turn: Turn, command: Command) -> None:
+        reason = command.arguments.get("reason") or f"pulled by {command.issued_by or 'request'}"
+        turn.state.controls = set_killed(
+            turn.state.controls, reason, by=command.issued_by, now=turn.now
+        )
+
+    def _release(self, turn: Turn, command: Command) -> None:
+        turn.state.controls = set_killed(
+            turn.state.controls, "", by=command.issued_by, now=turn.now
+        )
+
+    def _analyse(self, turn: Turn, command: Command) -> None:
+        """Analyse every metric of the entity now, or the one that the command names."""
+        metrics = [command.target] if command.target else list(turn.state.metrics)
+        rows = [self._series.find(series_key(turn.state.entity_id, metric)) for metric in metrics]
+        known = [row for row in rows if row is not None]
+        if not known:
+            turn.reject("unknown_metric", "nothing was measured that could be analysed")
+        for row in known:
+            self._run_analysis(turn, row)
+
+    def _run_analysis(self, turn: Turn, row: int) -> None:
+        before = len(turn.emissions)
+        self._analysis.run(turn, row)
+        emitted = turn.emissions[before:]
+        if emitted:  # nothing is said before there are enough values
+            counters = turn.state.counters
+            counters.predictions += sum(emission.topic == PREDICTIONS for emission in emitted)
+            counters.last_analysis = turn.now
+            turn.touched = True
 
     def _import(self, turn: Turn, command: Command) -> None:
         if not is_empty(turn.state):

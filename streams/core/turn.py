@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from streams.core.emission import Dispatch, Emission, Position, Rejection
 from streams.core.entity import EntityState
 from streams.core.ids import stable_id
@@ -13,6 +15,7 @@ class Turn:
 
     __slots__ = (
         "_ordinals",
+        "_seen",
         "changed_metrics",
         "correlation_id",
         "dispatches",
@@ -26,8 +29,15 @@ class Turn:
     )
 
     def __init__(
-        self, state: EntityState, position: Position, now: int, correlation_id: str
+        self,
+        state: EntityState,
+        position: Position,
+        now: int,
+        correlation_id: str,
+        seen: Callable[[EntityState], dict[str, int]] | None = None,
     ) -> None:
+        """``seen``: source to offset of the newest record that decisions may depend on; what the
+        state itself tells when absent."""
         self.state = state
         self.position = position
         self.now = now
@@ -45,6 +55,7 @@ class Turn:
         self.touched = False
         """Whether ``state`` differs from what is stored."""
         self._ordinals: dict[str, int] = {}
+        self._seen = seen
 
     def new_id(self, rule: str) -> str:
         """An id that is the same whenever this record is applied."""
@@ -52,6 +63,13 @@ class Turn:
         self._ordinals[rule] = ordinal + 1
         where = self.position
         return stable_id(rule, where.topic, where.partition, where.offset, ordinal)
+
+    @property
+    def inputs(self) -> dict[str, int]:
+        """Offsets of the newest records that the entity has seen, this one included, by source."""
+        seen = dict(self.state.offsets) if self._seen is None else self._seen(self.state)
+        seen[self.position.topic] = self.position.offset
+        return dict(sorted(seen.items()))
 
     def emit(self, topic: str, record: Record) -> None:
         self.emissions.append(Emission(topic, record, self.position))

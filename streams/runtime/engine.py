@@ -11,7 +11,9 @@ import structlog
 
 from streams.core.config import CoreConfig
 from streams.core.emission import Dispatch, Rejection
+from streams.core.entity import decode_wake
 from streams.core.partition import METRICS, Applied, Partition
+from streams.core.store import ENTITIES
 from streams.errors import GoalstreamError, Unavailable
 from streams.records import Action, Outcome, Record
 from streams.runtime.checkpoint import Checkpointer, Fenced
@@ -31,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 DEAD_LETTER = "dead-letter"
 OUTCOMES = "outcomes"
+WAKES_AT_ONCE = 2_000
+"""Stored states looked at before other work gets its turn."""
 SCHEMA_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits between attempts while the registry is away; the last one repeats."""
 
@@ -127,6 +131,16 @@ class Engine:
             part = Partition(number, self._config, self._tables.reader(number))
             self.partitions[number] = part
         return part
+
+    async def load_wakes(self, number: int) -> None:
+        """Learn from the store which entities of a partition are due without a record."""
+        part = self.partition(number)
+        for index, (_, value) in enumerate(self._tables.scan(ENTITIES, number, b"")):
+            part.restore_wake(decode_wake(value))
+            if index % WAKES_AT_ONCE == WAKES_AT_ONCE - 1:
+                await asyncio.sleep(0)
+                if self.partitions.get(number) is not part:
+                    return
 
     def _is_full(self, part: Partition) -> bool:
         return part.resident > self._checkpointer.resident_limit(len(self.partitions))

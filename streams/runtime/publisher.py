@@ -44,8 +44,18 @@ class Publisher:
         Raises InvalidRecord before anything is sent when one cannot be encoded, Unavailable when
         the broker does not answer in time: some may have been written then.
         """
+        return await self._write(
+            logical, [(self._partition_of(record.entity_id), record) for record in records]
+        )
+
+    async def broadcast(self, logical: str, record: Record) -> list[Written]:
+        """Write one record to every partition of a logical topic; raises like ``publish``."""
+        count = self._topology.topic(logical).partitions
+        return await self._write(logical, [(number, record) for number in range(count)])
+
+    async def _write(self, logical: str, records: Sequence[tuple[int, Record]]) -> list[Written]:
         topic = self._topology.kafka_name(logical)
-        values = [self._encoder.encode(record, topic) for record in records]
+        values = [self._encoder.encode(record, topic) for _, record in records]
         producer = self._producer()
         try:
             async with asyncio.timeout(self._timeout):
@@ -54,9 +64,9 @@ class Publisher:
                         topic,
                         value=value,
                         key=key_of(record),
-                        partition=self._partition_of(record.entity_id),
+                        partition=number,
                     )
-                    for record, value in zip(records, values, strict=True)
+                    for (number, record), value in zip(records, values, strict=True)
                 ]
                 written = await asyncio.gather(*sent)
         except Exception as error:

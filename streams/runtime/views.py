@@ -5,27 +5,33 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 from aiokafka.partitioner import murmur2
 
+from streams.core.autonomy.summary import summary
 from streams.core.batch import series_key, split_series_key
 from streams.core.config import CoreConfig
 from streams.core.entity import EntityState
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.goals.report import report
+from streams.core.learning.insights import insights
 from streams.core.partition import Partition
 from streams.core.patterns.detector import Origin
 from streams.core.patterns.learner import PatternLearner
+from streams.core.safety.modes import Controls
 from streams.core.series import HOT
 from streams.core.store import ENTITIES, SERIES
+from streams.core.ticks import EVERYBODY
 from streams.core.transfer import knowledge_of
 from streams.errors import UnknownName
 from streams.runtime.tables import TableSet
 
 SLASH = "/"
+CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +41,40 @@ class View:
     name: str
     description: str
     key: str
-    rows: Callable[[EntityState, PatternLearner], Mapping[str, Any]] | None
-    """Rows of an entity by the second part of their keys; None for views over series."""
+    rows: Callable[[EntityState, Reader], Mapping[str, Any]] | None
+    """Rows of an entity by the second part of their keys; None for views over series or
+    partitions."""
+
+    @property
+    def by_entity(self) -> bool:
+        """Whether the key alone tells the entity."""
+        return self.key != "partition"
+
+
+class Reader(NamedTuple):
+    """What rows are made with."""
+
+    config: CoreConfig
+    patterns: PatternLearner
 
 
 def _by_entity(value: Any) -> Mapping[str, Any]:
     return {} if not value else {"": value}
 
 
-def _patterns(state: EntityState, learner: PatternLearner) -> Mapping[str, Any]:
+def _patterns(state: EntityState, reader: Reader) -> Mapping[str, Any]:
     origin = Origin(state.entity_id, state.entity_type, state.patterns.clock)
-    return {p.pattern_id: p for p in learner.patterns(state.patterns, origin)}
+    return {p.pattern_id: p for p in reader.patterns.patterns(state.patterns, origin)}
+
+
+def _of_entities(make: Callable[[EntityState, CoreConfig], Any]) -> Any:
+    """One row for each real entity that has a goal, a plan or an outcome."""
+
+    def rows(state: EntityState, reader: Reader) -> Mapping[str, Any]:
+        known = state.goals_set or state.plans or state.counters.last_analysis or state.outcomes
+        return {"": make(state, reader.config)} if known else {}
+
+    return rows
 
 
 VIEWS = (
@@ -56,6 +85,21 @@ VIEWS = (
         "entity/dedupe key",
         lambda s, _: {g.dedupe_key: g.goal_id for g in s.open_goals()},
     ),
+    View("plans", "plans, open and lately ended", "entity/plan id", lambda s, _: s.plans),
+    View(
+        "learning",
+        "what past actions teach",
+        "entity",
+        _of_entities(lambda state, config: insights(state.learning, config.learning)),
+    ),
+    View("autonomy", "budgets, breaker, approvals, counters", "entity", _of_entities(summary)),
+    View(
+        "achievements",
+        "what became of goals",
+        "entity",
+        _of_entities(lambda state, _: report(state)),
+    ),
+    View(CONTROL, "what operators permit in each partition", "partition", None),
     View("predictions", "predicted breaches", "entity/metric", lambda s, _: s.predictions),
     View("states", "latest predicted state", "entity", lambda s, _: _by_entity(s.outlook)),
     View("patterns", "patterns of events and metrics", "entity/pattern id", _patterns),
@@ -104,28 +148,32 @@ class Views:
         self._count = count
         self._horizon = config.forecasting.horizon
         self._level = config.forecasting.level
-        self._learner = PatternLearner(config.patterns, config.zone)
+        self._reader = Reader(config, PatternLearner(config.patterns, config.zone))
 
     def partition_of(self, entity_id: str) -> int:
         """Partition of an entity under Kafka's murmur2 partitioner."""
         return (murmur2(entity_id.encode()) & 0x7FFFFFFF) % self._count
 
-    def entity_of(self, table: str, key: str) -> str:
-        """The entity part of a key."""
+    def entity_of(self, table: str, key: str) -> str | None:
+        """The entity part of a key; None where it has none."""
+        if not _BY_NAME[table].by_entity:
+            return None
         return key if _BY_NAME[table].key == "entity" else _split(key)[0]
 
     def get(self, table: str, key: str) -> object | None:
         view = _BY_NAME[table]
         entity = self.entity_of(table, key)
+        if entity is None:
+            return dict(self._controls()).get(key)
         number = self.partition_of(entity)
-        if number not in self._owned():
+        if number not in self._owned() or entity == EVERYBODY:
             return None
         if view.rows is None:
             return self._series_row(view.name, number, entity, _split(key)[1])
         state = self._partition(number).entities.find(entity)
         if state is None:
             return None
-        row = view.rows(state, self._learner).get("" if view.key == "entity" else _split(key)[1])
+        row = view.rows(state, self._reader).get("" if view.key == "entity" else _split(key)[1])
         return None if row is None else msgspec.to_builtins(row)
 
     def scan(self, table: str, after: str, limit: int) -> tuple[list[tuple[str, object]], bool]:
@@ -145,9 +193,9 @@ class Views:
     def order(self, table: str, key: str) -> tuple[str, str]:
         """What rows of a view are ordered by: the order of the store."""
         view = _BY_NAME[table]
-        if view.rows is None:
-            return series_key(*_split(key)), ""
-        return (key, "") if view.key == "entity" else _split(key)
+        if view.key in ("entity", "partition"):
+            return key, ""
+        return _split(key) if view.rows is not None else (series_key(*_split(key)), "")
 
     # -- questions about one series -------------------------------------------------------------
 
@@ -198,7 +246,19 @@ class Views:
             remedy="send metrics first; the view metric_state lists what is known",
         )
 
+    def _controls(self) -> list[tuple[str, object]]:
+        """By number of the partition, those that this worker owns."""
+        rows: list[tuple[str, object]] = []
+        for number in self._owned():
+            state = self._partition(number).entities.peek(EVERYBODY)
+            controls = Controls() if state is None else state.controls
+            rows.append((str(number), msgspec.to_builtins(controls)))
+        return sorted(rows, key=lambda row: row[0])
+
     def _walk(self, view: View, beyond: tuple[str, str]) -> Iterator[tuple[str, object]]:
+        if not view.by_entity:
+            yield from (row for row in self._controls() if (row[0], "") > beyond)
+            return
         if view.rows is None:
             for key in self._keys(SERIES, beyond[0]):
                 entity, metric = split_series_key(key)
@@ -207,9 +267,11 @@ class Views:
                     yield _join(view, entity, metric), row
             return
         for entity in self._keys(ENTITIES, beyond[0]):
+            if entity == EVERYBODY:
+                continue
             state = self._partition(self.partition_of(entity)).entities.peek(entity)
             rows = (
-                {} if state is None else msgspec.to_builtins(dict(view.rows(state, self._learner)))
+                {} if state is None else msgspec.to_builtins(dict(view.rows(state, self._reader)))
             )
             for second, row in sorted(rows.items()):
                 if (entity, second) > beyond:

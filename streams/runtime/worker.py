@@ -17,11 +17,13 @@ from streams.errors import Stalled
 from streams.runtime.admin import Cluster
 from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
+from streams.runtime.catalogue import core_config
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
 from streams.runtime.handlers import HandlerRegistry, load_handlers
+from streams.runtime.kill_switch import KillSwitch
 from streams.runtime.lock import StateLock
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox
@@ -29,6 +31,7 @@ from streams.runtime.positions import Source
 from streams.runtime.publisher import Publisher
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.tables import TableSet
+from streams.runtime.ticker import keep_ticking
 from streams.runtime.topic_changes import require_topics
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
@@ -43,8 +46,7 @@ from streams.wire.topology import INPUTS, RECORD_OF
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 1.0
-REQUESTED_CHECKPOINT_SECONDS = 0.02
-"""Least time between checkpoints that waiting actions ask for."""
+REQUESTED_CHECKPOINT_SECONDS = 0.02  # least time between checkpoints that actions ask for
 
 
 def wall_clock_ms() -> int:
@@ -63,15 +65,16 @@ class Worker:
         registry: CollectorRegistry | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
-        """``now_ms`` dates the outcomes of actions that run here; a replay of old records gives
-        the time of its records."""
+        """``now_ms`` dates outcomes; a replay of old records gives the time of its records."""
         self.settings = settings
         self._now_ms = now_ms
         options = settings.worker
         self.collector = registry or CollectorRegistry()
         self.metrics = WorkerMetrics(self.collector)
         self.topology = topology_of(settings)
-        self._handlers = load_handlers(options.handlers) if handlers is None else handlers
+        self.handlers = load_handlers(options.handlers) if handlers is None else handlers
+        self.core = core_config(settings, self.handlers)
+        self.kill_switch = KillSwitch.at(options.kill_switch_file, options.state_dir)
         self._lock = StateLock(Path(options.state_dir), options.app_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
@@ -92,7 +95,7 @@ class Worker:
         """Connect, join the group and return; readiness follows when tables are recovered."""
         verify_faust()
         await asyncio.to_thread(self._check_topics)
-        await asyncio.to_thread(warm_up, self.settings.core().forecasting)
+        await asyncio.to_thread(warm_up, self.core.forecasting)
         self._lock.acquire()
         try:
             await self._build()
@@ -103,6 +106,9 @@ class Worker:
             raise
         self._spawn(self._checkpoints(), "checkpoints")
         self._spawn(self._requested_checkpoints(), "requested checkpoints")
+        pace = self.settings.worker.tick_seconds
+        ticking = keep_ticking(self.engine, self.owned, self.publisher, self._now_ms, pace)
+        self._spawn(ticking, "ticks")
         self._spawn(self._watch(), "watchdog")
 
     async def wait(self) -> None:
@@ -194,7 +200,7 @@ class Worker:
             for source in INPUTS
         }
         self.engine = Engine(
-            settings.core(),
+            self.core,
             self.tables,
             outbox,
             checkpointer,
@@ -203,13 +209,14 @@ class Worker:
         )
         self._checkpointer = checkpointer
         self._dispatcher = Dispatcher(
-            self._handlers,
+            self.handlers,
             self.engine,
             concurrency=options.handler_concurrency,
             timeout_seconds=options.handler_timeout_seconds,
             agent_name=options.app_id,
             now_ms=self._now_ms,
             on_error=self.fail,
+            halted=self.kill_switch.reason,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(
@@ -217,7 +224,7 @@ class Worker:
             self.owned,
             self.tables,
             self.topology.partitions,
-            settings.core(),
+            self.core,
         )
         self.publisher = Publisher(
             cast(Any, self.app.producer)._ensure_producer,

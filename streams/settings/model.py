@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
@@ -20,9 +20,21 @@ from streams.core.config import (
     SuggestionConfig,
 )
 from streams.core.forecasting.calendar import CalendarConfig
+from streams.core.learning.config import LearningConfig
 from streams.core.patterns.config import PatternConfig
+from streams.core.planning.config import ActionSpec, PlanningConfig
+from streams.core.safety.config import SafetyConfig
 from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
+from streams.settings.autonomy_sections import (
+    ActionSection,
+    EffectsSection,
+    LearningSection,
+    PlanningSection,
+    SafetySection,
+    SettingSection,
+)
+from streams.settings.core_parts import core_part, effects_part, setting_part
 from streams.settings.sections import (
     EMBEDDED,
     CalendarSection,
@@ -34,7 +46,6 @@ from streams.settings.sections import (
     MetricSection,
     PatternsSection,
     RegistrySection,
-    Section,
     StatesSection,
     SuggestionsSection,
     TopicsSection,
@@ -45,10 +56,6 @@ from streams.settings.sections import (
 
 ENV_PREFIX = "GOALSTREAM_"
 ENV_DELIMITER = "__"
-
-_T = TypeVar(
-    "_T", ForecastConfig, GoalConfig, SuggestionConfig, MetricConfig, StateConfig, PatternConfig
-)
 
 
 class Settings(BaseSettings):
@@ -73,6 +80,12 @@ class Settings(BaseSettings):
     states: StatesSection = StatesSection()
     patterns: PatternsSection = PatternsSection()
     goals: GoalsSection = GoalsSection()
+    setting: SettingSection = SettingSection()
+    actions: dict[str, ActionSection] = {}
+    planning: PlanningSection = PlanningSection()
+    safety: SafetySection = SafetySection()
+    learning: LearningSection = LearningSection()
+    effects: EffectsSection = EffectsSection()
     suggestions: SuggestionsSection = SuggestionsSection()
     metrics: dict[str, MetricSection] = {}
     aliases: dict[str, str] = {}
@@ -90,21 +103,35 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
-    def core(self) -> CoreConfig:
-        """What the core is told, in its units; ConfigError with the settings' path."""
+    def core(self, catalogue: Mapping[str, ActionSpec] | None = None) -> CoreConfig:
+        """What the core is told, in its units; ConfigError with the settings' path.
+
+        ``catalogue`` is what the handlers tell of their actions; what is set goes before it.
+        """
+        known = catalogue or {}
         return CoreConfig(
-            forecasting=_core_part(ForecastConfig(), "forecasting", self.forecasting),
-            states=_core_part(StateConfig(), "states", self.states),
-            patterns=_core_part(PatternConfig(), "patterns", self.patterns),
+            forecasting=core_part(ForecastConfig(), "forecasting", self.forecasting),
+            states=core_part(StateConfig(), "states", self.states),
+            patterns=core_part(PatternConfig(), "patterns", self.patterns),
             calendar=CalendarConfig(
                 self.calendar.country, self.calendar.subdivision, self.time_zone
             ),
             zone=UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone),
-            goals=_core_part(GoalConfig(), "goals", self.goals),
-            suggestions=_core_part(SuggestionConfig(), "suggestions", self.suggestions),
+            goals=core_part(GoalConfig(), "goals", self.goals),
+            setting=setting_part(self.setting),
+            actions=dict(known)
+            | {
+                name: core_part(known.get(name, ActionSpec()), f"actions.{name}", section)
+                for name, section in self.actions.items()
+            },
+            planning=core_part(PlanningConfig(), "planning", self.planning),
+            safety=core_part(SafetyConfig(), "safety", self.safety),
+            learning=core_part(LearningConfig(), "learning", self.learning),
+            effects=effects_part(self.effects),
+            suggestions=core_part(SuggestionConfig(), "suggestions", self.suggestions),
             metrics=dict(RESOURCES)
             | {
-                name: _core_part(RESOURCES.get(name, MetricConfig()), f"metrics.{name}", section)
+                name: core_part(RESOURCES.get(name, MetricConfig()), f"metrics.{name}", section)
                 for name, section in self.metrics.items()
             },
             aliases=dict(self.aliases),
@@ -154,25 +181,6 @@ def read_secret(path: str, field: str) -> str:
     if not text:
         raise ConfigError("file is empty", field=field, value=path, remedy="write the secret to it")
     return text
-
-
-def _core_part(base: _T, path: str, section: Section) -> _T:
-    """``base`` with what the section says; errors bear the setting's name."""
-    values = {
-        name.replace("_seconds", "_ms"): round(value * 1000) if name.endswith("_seconds") else value
-        for name, value in section
-        if name in section.model_fields_set
-    }
-    try:
-        return replace(base, **values)
-    except ConfigError as error:
-        key = error.field.rpartition(".")[2].replace("_ms", "_seconds")
-        raise ConfigError(
-            error.message,
-            field=f"{path}.{key}",
-            value=getattr(section, key, error.value),
-            remedy=error.remedy,
-        ) from error
 
 
 def readable(path: str | Path, field: str) -> Path:

@@ -21,9 +21,11 @@ from streams.errors import ConfigError
 from streams.records import Direction
 
 EMBEDDED = "embedded"
+MAX_SECONDS = 3_155_760_000
+"""100 years: longer times are taken for mistakes."""
 
 
-def _split_text(value: object) -> object:
+def split_text(value: object) -> object:
     """Lists from flags and variables: JSON when in brackets, else separated by commas."""
     if not isinstance(value, str):
         return value
@@ -70,17 +72,17 @@ def checked_zone(value: str) -> str:
     return value
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_split_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(split_text)]
 Modules = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...],
-    BeforeValidator(_split_text),
+    BeforeValidator(split_text),
 ]
 Peers = Annotated[
-    tuple[Annotated[str, AfterValidator(_checked_peer)], ...], BeforeValidator(_split_text)
+    tuple[Annotated[str, AfterValidator(_checked_peer)], ...], BeforeValidator(split_text)
 ]
 KafkaName = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=120)
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SecondsOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -171,10 +173,14 @@ class WorkerSection(Section):
     session_seconds: Annotated[float, Field(ge=6, le=80)] = 45.0
     """Silence after which the group gives a worker's partitions to the others. The broker's
     ``group.min.session.timeout.ms`` and ``group.max.session.timeout.ms`` bound it, too."""
+    tick_seconds: Seconds = 1.0
+    """How often it is checked whether something is due for entities that send nothing."""
     handlers: Modules = ()
     """Modules that register action handlers."""
     handler_timeout_seconds: Seconds = 30.0
     handler_concurrency: Count = 16
+    kill_switch_file: str = ""
+    """While this file exists, no act of a plan starts; empty for ``halted`` in ``state_dir``."""
 
 
 class WebSection(Section):
@@ -289,6 +295,7 @@ class GoalsSection(Section):
     breach_probability: float = _GOALS.breach_probability
     lead_seconds: SecondsOrZero = _GOALS.lead_ms / 1000
     hold_seconds: SecondsOrZero = _GOALS.hold_ms / 1000
+    review_seconds: Seconds = _GOALS.review_ms / 1000
 
 
 class SuggestionsSection(Section):

@@ -196,7 +196,9 @@ def test_unknown_command_names_the_known_ones(bench: Bench) -> None:
     (rejection,) = bench.send("commands", command("goal.make")).rejections
     assert rejection == (
         "commands", 0, "unknown_command",
-        "command is 'goal.make'; use one of entity.import, goal.cancel, goal.create",
+        "command is 'goal.make'; use one of agent.kill, agent.release, agent.start, agent.stop, "
+        "analysis.run, entity.import, goal.cancel, goal.create, goal.execute, mode.set, "
+        "plan.approve, plan.cancel, plan.reject",
     )  # fmt: skip
 
 

@@ -6,16 +6,18 @@ import json
 import re
 from enum import StrEnum
 from pathlib import Path
+from typing import get_args, get_origin
 
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from streams.core.goals.admission import RefusalReason
+from streams.core.safety.approval import ApprovalProblem
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.topic_changes import ChangeKind
 from streams.settings import Settings
-from streams.settings.sections import MetricSection
 from streams.wire.rejected import Reason
 from streams.wire.topology import Topology
 from tests.unit.docs.pages import ROOT, read, table
@@ -23,25 +25,31 @@ from tests.unit.docs.pages import ROOT, read, table
 OPERATIONS = "docs/operations.md"
 
 
-def defaults(section: BaseModel, prefix: str) -> dict[str, str]:
-    """Dotted key to default, as JSON; "unset" for none."""
-    values = section.model_dump(mode="json", by_alias=True)
-    return {f"{prefix}{key}": _text(value) for key, value in values.items()}
+def defaults(section: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    """Dotted key to default, as JSON; "unset" for none, "needed" where there has to be one.
+
+    Entries of tables by name stand below ``NAME``.
+    """
+    found: dict[str, str] = {}
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        hint = field.annotation
+        inner = get_args(hint)[-1] if get_origin(hint) is dict else hint
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found |= defaults(inner, f"{key}." if inner is hint else f"{key}.NAME.")
+        elif field.is_required():
+            found[key] = "needed"
+        else:
+            found[key] = _text(field.get_default(call_default_factory=True))
+    return found
 
 
 def _text(value: object) -> str:
-    return "unset" if value is None else json.dumps(value)
+    return "unset" if value is None else json.dumps(to_jsonable_python(value))
 
 
 def test_every_setting_stands_in_the_reference_with_its_default() -> None:
-    settings = Settings()
-    expected = defaults(MetricSection(), "metrics.NAME.")
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            expected |= defaults(value, f"{name}.")
-        elif name != "metrics":
-            expected[name] = _text(value)
+    expected = defaults(Settings)
     rows = table("docs/reference/settings.md", "key")
     assert {row[0]: row[1] for row in rows} == expected
     assert len(rows) == len(expected)
@@ -75,7 +83,7 @@ def rule_codes() -> set[str]:
 
 
 def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
-    codes = rule_codes()
+    codes = rule_codes() | {problem.value for problem in ApprovalProblem}
     assert {"unknown_command", "unknown_goal"} <= codes
     rows = table(OPERATIONS, "reason")
     assert [row[0] for row in rows][: len(Reason)] == [reason.value for reason in Reason]

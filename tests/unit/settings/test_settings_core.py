@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import (
-    CoreConfig,
-    ForecastConfig,
-    GoalConfig,
-    MetricConfig,
-    SuggestionConfig,
-)
+from streams.core.config import MetricConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 from streams.settings import Settings, describe, load_settings
-from streams.settings.sections import (
-    ForecastingSection,
-    GoalsSection,
-    MetricSection,
-    Section,
-    SuggestionsSection,
-)
 
 
-def test_the_defaults_are_those_of_the_core() -> None:
-    assert Settings().core() == CoreConfig()
+def test_a_metric_of_which_nothing_is_said_has_the_defaults() -> None:
     given_metric = load_settings(overrides={"metrics.rate.unit": ""}, environ={})
     assert given_metric.core().metrics["rate"] == MetricConfig()
 
@@ -51,20 +36,6 @@ def test_what_is_not_said_of_a_resource_stays(resource: str, capacity: float) ->
     assert (found.capacity, found.limit_ratio) == (capacity, 0.9)
     emptied = load_settings(overrides={f"metrics.{resource}.unit": "x"}, environ={})
     assert emptied.core().metrics[resource].unit == "x"
-
-
-@pytest.mark.parametrize(
-    ("core", "section"),
-    [
-        (ForecastConfig, ForecastingSection),
-        (GoalConfig, GoalsSection),
-        (SuggestionConfig, SuggestionsSection),
-        (MetricConfig, MetricSection),
-    ],
-)
-def test_every_value_of_the_core_can_be_set(core: type, section: type[Section]) -> None:
-    names = {field.name.replace("_ms", "_seconds") for field in dataclasses.fields(core)}
-    assert set(section.model_fields) == names
 
 
 def test_seconds_become_milliseconds() -> None:

@@ -1,0 +1,1 @@
+"""From open goals to acts and back: plan, ask, carry out, measure, learn."""

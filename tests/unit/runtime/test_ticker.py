@@ -1,0 +1,68 @@
+"""When an entity that is silent gets a tick."""
+
+from __future__ import annotations
+
+from streams.core.ticks import TICK, Wake
+from streams.runtime.ticker import REPEAT_MS, Ticker
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 5_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def test_event_time_runs_on_at_the_pace_of_the_wall() -> None:
+    clock = Clock()
+    ticker = Ticker(clock)
+    wakes = {"svc": Wake(at=1_500, clock=1_000, entity_type="service")}
+    assert ticker.due(wakes) == []
+    clock.now += 499
+    assert ticker.due(wakes) == []
+    clock.now += 21
+    [tick] = ticker.due(wakes)
+    assert (tick.entity_id, tick.command, tick.timestamp) == ("svc", TICK, 1_520)
+
+
+def test_a_record_starts_the_time_anew() -> None:
+    clock = Clock()
+    ticker = Ticker(clock)
+    ticker.due({"svc": Wake(1_500, 1_000, "service")})
+    clock.now += 400
+    assert ticker.due({"svc": Wake(1_500, 1_050, "service")}) == []
+    clock.now += 449
+    assert ticker.due({"svc": Wake(1_500, 1_050, "service")}) == []
+    clock.now += 1
+    assert len(ticker.due({"svc": Wake(1_500, 1_050, "service")})) == 1
+
+
+def test_a_wake_up_is_answered_once_until_it_is_taken_as_lost() -> None:
+    clock = Clock()
+    ticker = Ticker(clock)
+    wakes = {"svc": Wake(1_000, 1_000, "service")}
+    first = ticker.due(wakes)
+    assert len(first) == 1
+    assert ticker.due(wakes) == []
+    clock.now += REPEAT_MS
+    again = ticker.due(wakes)
+    assert len(again) == 1
+    assert again[0].command_id != first[0].command_id
+
+
+def test_what_is_overdue_gets_its_tick_at_once_and_not_in_the_past() -> None:
+    wakes = {"svc": Wake(at=900, clock=1_000, entity_type="loop")}
+    [tick] = Ticker(Clock()).due(wakes)
+    assert tick.timestamp == 1_000
+    assert tick.entity_type == "loop"
+
+
+def test_entities_without_a_wake_up_are_forgotten() -> None:
+    clock = Clock()
+    ticker = Ticker(clock)
+    wakes = {"svc": Wake(2_000, 1_000, "service")}
+    ticker.due(wakes)
+    clock.now += 5_000
+    assert ticker.due({}) == []
+    assert ticker.due(wakes) == []
