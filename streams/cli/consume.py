@@ -130,6 +130,8 @@ def _line(message: Received, content: Mapping[str, Any]) -> str:
         "offset": message.offset,
         "key": None if message.key is None else message.key.decode(errors="backslashreplace"),
     }
+    if message.timestamp > 0:
+        head["written_at"] = message.timestamp
     return msgspec.json.encode({**head, **content}).decode()
 
 
