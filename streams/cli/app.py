@@ -13,7 +13,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from streams.cli import backtest, config, consume, demo, doctor, export, produce, topics, worker
+from streams.cli import (
+    backtest,
+    config,
+    consume,
+    demo,
+    doctor,
+    export,
+    goal,
+    mode,
+    plan,
+    policy,
+    produce,
+    replay,
+    topics,
+    worker,
+)
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
 from streams.settings import FILE_VARIABLE
@@ -101,3 +116,8 @@ app.command("doctor")(doctor.doctor)
 app.command("worker")(worker.worker)
 app.command("demo")(demo.demo)
 app.command("backtest")(backtest.backtest)
+app.add_typer(goal.app, name="goal")
+app.add_typer(plan.app, name="plan")
+app.add_typer(mode.app, name="mode")
+app.add_typer(policy.app, name="policy")
+app.command("replay")(replay.replay)

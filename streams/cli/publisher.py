@@ -15,6 +15,8 @@ from streams.wire.keys import key_of
 from streams.wire.registry import Registry
 from streams.wire.topology import TopicSpec
 
+PARTITION_UA = -1
+"""In place of a partition: that of the key."""
 DELIVERY_SECONDS = 30.0
 """How long a record may be on its way before it counts as failed."""
 
@@ -29,6 +31,7 @@ class Publisher:
         self._encoder = Encoder(registry, {topic.name: topic.record_type})
         self._producer = _producer(client, self._troubles)
         self._first_failure = ""
+        self._partitions = 0
         self.sent = 0
         self.failed = 0
 
@@ -39,6 +42,7 @@ class Publisher:
         except KafkaException as error:
             self._producer.poll(0)
             raise self._troubles.unavailable(error) from error
+        self._partitions = len(metadata.topics[self._topic].partitions)
         error = metadata.topics[self._topic].error
         if error is not None:
             raise UnknownName(
@@ -51,11 +55,23 @@ class Publisher:
 
     def send(self, record: Record) -> None:
         """Hand over one record; waits while the queue is full. Raises InvalidRecord."""
+        self._send(record, PARTITION_UA)
+
+    def broadcast(self, record: Record) -> None:
+        """Hand over one record to every partition, which ``prepare`` has counted."""
+        for number in range(self._partitions):
+            self._send(record, number)
+
+    def _send(self, record: Record, partition: int) -> None:
         value = self._encoder.encode(record, self._topic)
         while True:
             try:
                 self._producer.produce(
-                    self._topic, value, key_of(record), on_delivery=self._delivered
+                    self._topic,
+                    value,
+                    key_of(record),
+                    partition=partition,
+                    on_delivery=self._delivered,
                 )
             except BufferError:
                 self._producer.poll(0.1)

@@ -1,4 +1,4 @@
-"""The routes of the forecasting API, and their description."""
+"""The routes of the forecasting and the autonomous API, and their description."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from streams.core.states.capacity_report import CapacityReport
 from streams.records import Goal, Prediction
 from streams.web.answers import answer
+from streams.web.autonomous_api import autonomous_endpoints
 from streams.web.forecast_messages import (
     AccuracyAnswer,
     EntityRequest,
@@ -40,12 +41,13 @@ from streams.web.source import ViewSource
 
 
 def api_routes(source: ViewSource, peers: PeerDirectory | None, web: WebOptions) -> list[Route]:
-    """Everything under ``/api/forecasting``, and ``/openapi.json``, which describes it.
+    """Everything under ``/api/forecasting`` and ``/api/autonomous``, and ``/openapi.json``, which
+    describes it.
 
     The routes that write refuse everybody while ``web`` has no token.
     """
     endpoints = _endpoints(source, peers, writable=web.token is not None)
-    described = document("goalstream forecasting", endpoints)
+    described = document("goalstream", endpoints)
 
     async def openapi(request: Request) -> Response:
         query(request, ())
@@ -60,7 +62,7 @@ def _endpoints(
     source: ViewSource, peers: PeerDirectory | None, *, writable: bool
 ) -> list[Endpoint]:
     """Those of one path stand together."""
-    rows = Rows(source, peers)
+    rows, ingest = Rows(source, peers), Ingest(source, writable=writable)
     return [
         *_forecasting(Forecasting(source, peers, writable=writable)),
         *_stored(rows),
@@ -73,7 +75,8 @@ def _endpoints(
             AnalyzeAnswer,
             AnalyzeRequest,
         ),
-        *_writing(Ingest(source, writable=writable)),
+        *_writing(ingest),
+        *autonomous_endpoints(source, rows, ingest, writable=writable),
     ]
 
 

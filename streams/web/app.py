@@ -89,7 +89,7 @@ class _Views:
         return answer(body, 200 if live.ok else 503)
 
     async def api(self, _request: Request) -> Response:
-        features = ["health", "metrics", "tables", "forecasting", "dashboard"]
+        features = ["health", "metrics", "tables", "forecasting", "autonomous", "dashboard"]
         if self._peers is not None and self._peers.peers:
             features.append("peers")
         body = {

@@ -21,6 +21,8 @@ from streams.web.source import SeriesSource
 from streams.wire.checks import LAST_TIMESTAMP
 
 BATCH_MAX = 1000
+SYSTEM = "system"
+"""Entity of what is said of no entity in particular."""
 
 _METRIC_ALIASES = {"entity": "entity_id", "metric": "name", "metric_name": "name"}
 _EVENT_ALIASES = {"entity": "entity_id"}
@@ -54,6 +56,12 @@ class MetricBatch(Message, frozen=True, kw_only=True):
     metrics: Annotated[list[MetricMessage], Meta(min_length=1, max_length=BATCH_MAX)]
 
 
+class SystemMetricMessage(MetricMessage, frozen=True, kw_only=True):
+    """One measurement; of the whole system when it names no entity."""
+
+    entity_id: Name = SYSTEM
+
+
 class EventMessage(Message, frozen=True, kw_only=True):
     """Something that happened."""
 
@@ -68,6 +76,12 @@ class EventMessage(Message, frozen=True, kw_only=True):
     """Give one to make repeats harmless; made up when empty."""
     entity_type: str = "service"
     correlation_id: str = ""
+
+
+class SystemEventMessage(EventMessage, frozen=True, kw_only=True):
+    """Something that happened; to the whole system when it names no entity."""
+
+    entity_id: Name = SYSTEM
 
 
 class WrittenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,12 +111,13 @@ class Ingest:
         self._writable = writable
 
     async def metric(self, request: Request) -> Response:
-        self._require_token()
-        message = await body_as(request, MetricMessage)
-        return await self._write("metrics", [_metric(message, _now_ms())])
+        return await self._metric(request, MetricMessage)
+
+    async def system_metric(self, request: Request) -> Response:
+        return await self._metric(request, SystemMetricMessage)
 
     async def metrics(self, request: Request) -> Response:
-        self._require_token()
+        require_token(writable=self._writable)
         batch, now = await body_as(request, MetricBatch), _now_ms()
         records = [
             _metric(message, now, f"metrics[{index}].")
@@ -111,12 +126,23 @@ class Ingest:
         return await self._write("metrics", records)
 
     async def event(self, request: Request) -> Response:
-        self._require_token()
-        message = await body_as(request, EventMessage)
+        return await self._event(request, EventMessage)
+
+    async def system_event(self, request: Request) -> Response:
+        return await self._event(request, SystemEventMessage)
+
+    async def _metric(self, request: Request, kind: type[MetricMessage]) -> Response:
+        require_token(writable=self._writable)
+        message = await body_as(request, kind)
+        return await self._write("metrics", [_metric(message, _now_ms())])
+
+    async def _event(self, request: Request, kind: type[EventMessage]) -> Response:
+        require_token(writable=self._writable)
+        message = await body_as(request, kind)
         event = Event(
             entity_id=message.entity_id,
             entity_type=message.entity_type,
-            timestamp=_moment(message.timestamp, _now_ms()),
+            timestamp=moment_of(message.timestamp, _now_ms()),
             correlation_id=message.correlation_id,
             event_id=message.event_id or str(uuid.uuid4()),
             event_type=message.event_type,
@@ -124,16 +150,6 @@ class Ingest:
             metadata=message.metadata,
         )
         return await self._write("events", [event])
-
-    def _require_token(self) -> None:
-        if not self._writable:
-            raise Refused(
-                403,
-                "metrics and events are accepted from readers with a token only, and none is set",
-                field="web.token_file",
-                remedy="set web.token_file (openssl rand -hex 32 > FILE), restart, and send "
-                "'Authorization: Bearer' with the token",
-            )
 
     async def _write(self, topic: str, records: Sequence[Record]) -> Response:
         written = await self._source.publish(topic, records)
@@ -160,7 +176,7 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     return Metric(
         entity_id=message.entity_id,
         entity_type=message.entity_type,
-        timestamp=_moment(message.timestamp, now, prefix),
+        timestamp=moment_of(message.timestamp, now, prefix),
         correlation_id=message.correlation_id,
         name=message.name,
         value=message.value,
@@ -170,18 +186,32 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     )
 
 
-def millis_of(given: int | datetime, prefix: str = "") -> int:
-    """A moment in ms; Refused when it lies before 1970. ``prefix`` leads to it in the request."""
+def require_token(*, writable: bool) -> None:
+    """Refused with 403 unless a token is set: whoever reaches an open port may only read."""
+    if not writable:
+        raise Refused(
+            403,
+            "what changes anything is accepted from readers with a token only, and none is set",
+            field="web.token_file",
+            remedy="set web.token_file (openssl rand -hex 32 > FILE), restart, and send "
+            "'Authorization: Bearer' with the token",
+        )
+
+
+def millis_of(given: int | datetime, prefix: str = "", name: str = "timestamp") -> int:
+    """A moment in ms; Refused when it lies before 1970. ``prefix`` leads to its field ``name`` in
+    the request."""
     if isinstance(given, int):
         return given
     aware = given if given.tzinfo else given.replace(tzinfo=UTC)
     millis = round(aware.timestamp() * 1000)
     if not 1 <= millis <= LAST_TIMESTAMP:
-        raise _bad(f"{prefix}timestamp", given.isoformat(), "use a time from 1970 on")
+        raise _bad(f"{prefix}{name}", given.isoformat(), "use a time from 1970 on")
     return millis
 
 
-def _moment(given: int | datetime | None, now: int, prefix: str = "") -> int:
+def moment_of(given: int | datetime | None, now: int, prefix: str = "") -> int:
+    """A moment in ms, ``now`` when none is given."""
     return now if given is None else millis_of(given, prefix)
 
 

@@ -15,6 +15,7 @@ from streams import __version__
 from streams.web.answers import ErrorBody
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+Handler = Callable[[Request], Awaitable[Response]]
 _REFERENCES = "#/components/schemas/{name}"
 
 
@@ -23,16 +24,18 @@ class Endpoint:
     """One method of one path."""
 
     method: str
-    """GET or POST."""
+    """GET, POST, PUT or PATCH."""
     path: str
     """As Starlette writes it."""
-    handler: Callable[[Request], Awaitable[Response]]
+    handler: Handler
     summary: str
     answers: type
     """Form of a good answer."""
     asks: type | None = None
-    """Form of the query (GET) or the body (POST)."""
+    """Form of the query (GET) or the body (other methods)."""
     status: int = 200
+    """Of a good answer."""
+    media_type: str = "application/json"
     """Of a good answer."""
 
 
@@ -75,13 +78,15 @@ def _operation(
             for name in _PARAMETER.findall(endpoint.path)
         ],
         "responses": {
-            str(endpoint.status): _content("the answer", schemas[endpoint.answers]),
+            str(endpoint.status): _content(
+                "the answer", schemas[endpoint.answers], endpoint.media_type
+            ),
             "default": _content("a refusal", schemas[ErrorBody]),
         },
     }
     if endpoint.asks is None:
         return operation
-    if endpoint.method == "POST":
+    if endpoint.method != "GET":
         operation["requestBody"] = {"required": True, **_content("", schemas[endpoint.asks])}
         return operation
     fields = components[endpoint.asks.__name__]
@@ -92,6 +97,8 @@ def _operation(
     return operation
 
 
-def _content(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    content = {"content": {"application/json": {"schema": schema}}}
+def _content(
+    description: str, schema: dict[str, Any], media_type: str = "application/json"
+) -> dict[str, Any]:
+    content = {"content": {media_type: {"schema": schema}}}
     return {"description": description, **content} if description else content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -111,7 +111,54 @@ class SeriesSource(Protocol):
         ...
 
 
-class ViewSource(SeriesSource, Protocol):
+@dataclass(frozen=True, slots=True)
+class AutonomyFacts:
+    """What a worker was told of autonomy, and what it can carry out."""
+
+    autonomous: bool
+    """Whether goals are set and pursued without a person, unless a command said otherwise."""
+    mode: str
+    """observe, recommend, approve or act, unless a command said otherwise."""
+    auto_goal_setting: bool
+    analysis_ms: int
+    """Event time between two analyses of a series."""
+    breach_probability: float
+    """Predicted probability from which a breach becomes a goal, 0..1."""
+    limits: Mapping[str, float]
+    """Metric to the value whose crossing is a breach."""
+    learning: bool
+    min_samples: int
+    """Outcomes of an action that are needed before its rate counts."""
+    actions: frozenset[str]
+    """Action types of the catalogue that no agent of their own carries out."""
+    handlers: frozenset[str]
+    """Action types that this worker has a handler for."""
+
+
+class AutonomySource(Protocol):
+    """What one worker knows of autonomy beyond its tables, and how it is stopped."""
+
+    def autonomy(self) -> AutonomyFacts: ...
+
+    def halted(self) -> str:
+        """Why no action of a plan starts on this worker; empty when they do."""
+        ...
+
+    def halt(self, reason: str) -> None:
+        """From now on no action of a plan starts on this worker, also after a restart. Needs no
+        broker. Raises Unavailable when that cannot be stored."""
+        ...
+
+    def release(self) -> None:
+        """Take ``halt`` back; nothing when it was not called."""
+        ...
+
+    async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:
+        """Write a record to every partition of a logical topic; raises like ``publish``."""
+        ...
+
+
+class ViewSource(SeriesSource, AutonomySource, Protocol):
     """A worker as the views see it. Called from the event loop: no call may block for long.
 
     A key may be anything without control characters. A malformed one may be refused with

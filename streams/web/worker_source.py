@@ -13,7 +13,7 @@ from streams.records import Event, Record
 from streams.runtime.publisher import Written
 from streams.runtime.views import VIEWS
 from streams.runtime.worker import Worker
-from streams.web.source import Health, History, Page, TableInfo
+from streams.web.source import AutonomyFacts, Health, History, Page, TableInfo
 
 
 class WorkerSource:
@@ -22,7 +22,7 @@ class WorkerSource:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._views = worker.views
-        self._core = worker.settings.core()
+        self._core = worker.core
         self._learner = PatternLearner(self._core.patterns, self._core.zone)
         forecasting = self._core.forecasting
         self._methods = [create(name, forecasting).name for name in forecasting.models]
@@ -42,7 +42,7 @@ class WorkerSource:
         return Health(ok, "" if ok else f"the worker is {phase}", detail)
 
     def tables(self) -> Sequence[TableInfo]:
-        return [TableInfo(view.name, view.description, view.key) for view in VIEWS]
+        return [TableInfo(view.name, view.description, view.key, view.by_entity) for view in VIEWS]
 
     def get(self, table: str, key: str) -> object | None:
         return self._views.get(table, key)
@@ -93,6 +93,34 @@ class WorkerSource:
 
     def analyse(self, events: Sequence[Event]) -> Analysis:
         return self._learner.analyse(events)
+
+    def autonomy(self) -> AutonomyFacts:
+        core = self._core
+        limits = {name: known.limit for name, known in core.metrics.items()}
+        return AutonomyFacts(
+            autonomous=core.safety.autonomous,
+            mode=core.safety.mode.value,
+            auto_goal_setting=core.goals.auto_goal_setting,
+            analysis_ms=core.forecasting.interval_ms,
+            breach_probability=core.goals.breach_probability,
+            limits={name: limit for name, limit in limits.items() if limit is not None},
+            learning=core.learning.enabled,
+            min_samples=core.learning.min_samples,
+            actions=frozenset(name for name, spec in core.actions.items() if not spec.agent),
+            handlers=frozenset(self._worker.handlers.names()),
+        )
+
+    def halted(self) -> str:
+        return self._worker.kill_switch.reason()
+
+    def halt(self, reason: str) -> None:
+        self._worker.kill_switch.pull(reason)
+
+    def release(self) -> None:
+        self._worker.kill_switch.release()
+
+    async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:
+        return await self._worker.publisher.broadcast(logical, record)
 
     async def publish(self, logical: str, records: Sequence[Record]) -> Sequence[Written]:
         return await self._worker.publisher.publish(logical, records)

@@ -7,9 +7,22 @@ from dataclasses import dataclass, field
 
 from streams.errors import InvalidRecord
 from streams.web import Health, Page, TableInfo
+from streams.web.source import AutonomyFacts
 from tests.unit.web.series import MemorySeries
 
 COUNT = 4
+FACTS = AutonomyFacts(
+    autonomous=True,
+    mode="recommend",
+    auto_goal_setting=True,
+    analysis_ms=3_600_000,
+    breach_probability=0.5,
+    limits={"cpu": 95.0},
+    learning=True,
+    min_samples=5,
+    actions=frozenset(),
+    handlers=frozenset(),
+)
 WELL = Health(True)
 
 TABLES = (
@@ -29,6 +42,8 @@ class MemorySource(MemorySeries):
     alive: Health = WELL
     is_ready: Health = WELL
     known: Sequence[TableInfo] = TABLES
+    facts: AutonomyFacts = FACTS
+    halt_reason: str = ""
 
     def put(self, table: str, key: str, value: object, *, entity: str = "") -> None:
         self.rows.setdefault(table, {})[key] = (entity or key.partition("/")[0], value)
@@ -59,6 +74,18 @@ class MemorySource(MemorySeries):
         )
         items = [(key, rows[key][1]) for key in keys[:limit]]
         return Page(items, items[-1][0] if len(keys) > limit else None)
+
+    def autonomy(self) -> AutonomyFacts:
+        return self.facts
+
+    def halted(self) -> str:
+        return self.halt_reason
+
+    def halt(self, reason: str) -> None:
+        self.halt_reason = reason
+
+    def release(self) -> None:
+        self.halt_reason = ""
 
     def partition_count(self) -> int:
         return self.count

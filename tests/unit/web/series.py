@@ -92,6 +92,11 @@ class MemorySeries:
         log.extend(message(record, offset=first + k) for k, record in enumerate(records))
         return [Written(f"test.{logical}", 0, first + k) for k in range(len(records))]
 
+    async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:
+        await self.publish(logical, [record])
+        offset = len(self.topics[logical]) - 1
+        return [Written(f"test.{logical}", number, offset) for number in range(4)]
+
     def _row(self, entity: str, metric: str) -> tuple[int, int]:
         if (entity, metric) not in self._rows:
             raise UnknownName(

@@ -51,7 +51,7 @@ async def test_health_and_api_say_who_answers_and_how_it_is(web: httpx.AsyncClie
     assert api.json() == {
         "name": "goalstream",
         "version": streams.__version__,
-        "features": ["health", "metrics", "tables", "forecasting", "dashboard"],
+        "features": ["health", "metrics", "tables", "forecasting", "autonomous", "dashboard"],
         "status": "ok",
         "tables": ["suggestions", "metric_state", "goals"],
     }

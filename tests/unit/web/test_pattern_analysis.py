@@ -137,7 +137,7 @@ async def test_it_needs_the_token_of_readers_only() -> None:
 
 def test_a_worker_judges_by_its_own_configuration() -> None:
     config = CoreConfig(patterns=PatternConfig(min_events=13))
-    worker = SimpleNamespace(views=None, settings=SimpleNamespace(core=lambda: config))
+    worker = SimpleNamespace(views=None, core=config)
     source = WorkerSource(cast("Any", worker))
     events = [
         Event(entity_id="shop", event_id=str(k), event_type="backup", timestamp=START + k * HOUR)

@@ -1,0 +1,144 @@
+"""What people ask of the engine, written as records: to one entity, or to all of them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.responses import Response
+
+from streams.core.ticks import EVERYBODY
+from streams.records import Command, Goal
+from streams.runtime.publisher import Written
+from streams.web.answers import answer
+from streams.web.ingest import require_token
+from streams.web.source import ViewSource
+
+
+class WrittenAt(msgspec.Struct, frozen=True, kw_only=True):
+    partition: int
+    offset: int
+
+
+class RequestedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for is on its topic; the tables show it once it was applied."""
+
+    status: str
+    """requested; unchanged when things were so already."""
+    timestamp: int
+    """Event time of the request, ms."""
+    message: str
+    id: str
+    """Of the goal or command that was written; what the ids of several commands begin with."""
+    topic: str
+    written: list[WrittenAt]
+    """Where: one record, one for each partition, or one for each entity."""
+
+
+class Commands:
+    """Writes requests. It needs a token to be set."""
+
+    def __init__(self, source: ViewSource, *, writable: bool) -> None:
+        self._source = source
+        self._writable = writable
+
+    def require_token(self) -> None:
+        """Refused with 403 when no token is set."""
+        require_token(writable=self._writable)
+
+    async def goal(self, goal: Goal, message: str) -> Response:
+        """Write a user's goal, or a change of one."""
+        written = await self._source.publish("goals", [goal])
+        return requested(goal.goal_id, goal.timestamp, message, written)
+
+    async def to_entity(
+        self,
+        entity_id: str,
+        command: str,
+        message: str,
+        *,
+        target: str = "",
+        arguments: Mapping[str, str] | None = None,
+        by: str = "",
+    ) -> Response:
+        """Write a command to one entity."""
+        record = _command(entity_id, command, target, arguments, by)
+        written = await self._source.publish("commands", [record])
+        return requested(record.command_id, record.timestamp, message, written)
+
+    async def to_entities(
+        self, entity_ids: Sequence[str], command: str, message: str, *, by: str = ""
+    ) -> Response:
+        """Write a command to each of some entities."""
+        id_, now = str(uuid.uuid4()), now_ms()
+        records = [
+            Command(
+                entity_id=entity_id,
+                timestamp=now,
+                command_id=f"{id_}-{number}",
+                command=command,
+                issued_by=by,
+            )
+            for number, entity_id in enumerate(entity_ids)
+        ]
+        written = await self._source.publish("commands", records)
+        return requested(id_, now, message, written)
+
+    async def to_all(
+        self,
+        command: str,
+        message: str,
+        *,
+        arguments: Mapping[str, str] | None = None,
+        by: str = "",
+        unchanged: bool = False,
+    ) -> Response:
+        """Write a command once to every partition.
+
+        With ``unchanged`` the answer says that nothing is going to change. It is written all the
+        same: a command before it may not have been applied yet.
+        """
+        record = _command(EVERYBODY, command, "", arguments, by)
+        written = await self._source.broadcast("commands", record)
+        return requested(record.command_id, record.timestamp, message, written, unchanged=unchanged)
+
+
+def requested(
+    id_: str,
+    timestamp: int,
+    message: str,
+    written: Sequence[Written],
+    *,
+    unchanged: bool = False,
+) -> Response:
+    """202 with where the record was put; 200 when it changes nothing."""
+    body = RequestedAnswer(
+        status="unchanged" if unchanged else "requested",
+        timestamp=timestamp,
+        message=message,
+        id=id_,
+        topic=written[0].topic,
+        written=[WrittenAt(partition=at.partition, offset=at.offset) for at in written],
+    )
+    return answer(body, 200 if unchanged else 202)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _command(
+    entity_id: str, command: str, target: str, arguments: Mapping[str, str] | None, by: str
+) -> Command:
+    given = {name: value for name, value in (arguments or {}).items() if value}
+    return Command(
+        entity_id=entity_id,
+        timestamp=now_ms(),
+        command_id=str(uuid.uuid4()),
+        command=command,
+        target=target,
+        arguments=given,
+        issued_by=by,
+    )

@@ -1,0 +1,215 @@
+"""What many rows say together: controls, counters, rates, goals, plans."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import msgspec
+
+from streams.core.autonomy.counters import Counters
+from streams.core.execution.report import result
+from streams.core.learning.insights import COMMON, Failure, Insights, LessonLearned, Rate
+from streams.core.safety.config import lowest
+from streams.core.safety.modes import Controls, Mode
+from streams.records import GoalType, PatternType, Plan, PlanStatus
+from streams.web.autonomous_goals import counts, counts_by_status
+from streams.web.control_messages import (
+    Control,
+    Execution,
+    ExecutorStatistics,
+    ForecastingSummary,
+    GoalTotals,
+    LearningInsights,
+    PatternTotals,
+)
+from streams.web.source import AutonomyFacts
+from streams.web.sweep import Swept, all_complete, all_unavailable
+
+SHOWN = 20
+"""Rows of a kind in a report."""
+LESSONS = 20
+_NOTHING = Controls()
+
+
+def control_of(swept: Swept, facts: AutonomyFacts, partitions: int) -> Control:
+    """What all of so many partitions permit, from the table ``control``."""
+    said = [msgspec.convert(row, Controls) for row in swept.rows]
+    newest = max(said, key=lambda one: one.changed_at or 0, default=_NOTHING)
+    modes = lowest(Mode(facts.mode) if one.mode is None else one.mode for one in said)
+    autonomous = all(
+        facts.autonomous if one.autonomous is None else one.autonomous for one in said or [_NOTHING]
+    )
+    return Control(
+        running=all(one.running for one in said),
+        autonomous=autonomous,
+        mode=Mode(facts.mode) if modes is None else modes,
+        goal_types=newest.goal_types,
+        loops=newest.loops,
+        killed=next((one.killed for one in said if one.killed), ""),
+        changed_by=newest.changed_by,
+        changed_at=newest.changed_at,
+        settled=swept.complete and len(said) == partitions and all(one == newest for one in said),
+    )
+
+
+def counters_of(swept: Swept) -> Counters:
+    """Sums over the rows of the table ``autonomy``."""
+    total = Counters()
+    for row in swept.rows:
+        one = msgspec.convert(row["counters"], Counters)
+        for name in Counters.__struct_fields__:
+            mine, its = getattr(total, name), getattr(one, name)
+            if name.startswith("last_"):
+                setattr(total, name, max((t for t in (mine, its) if t is not None), default=None))
+            else:
+                setattr(total, name, mine + its)
+    return total
+
+
+def executor_of(found: Mapping[str, Swept]) -> ExecutorStatistics:
+    """From the tables ``autonomy``, ``plans`` and ``learning``."""
+    counted = counters_of(found["autonomy"])
+    states = Counter(row["status"] for row in found["plans"].rows)
+    parts = {name: found[name] for name in ("autonomy", "plans", "learning")}
+    ended = counted.executions
+    return ExecutorStatistics(
+        total_executions=ended,
+        successful_executions=counted.plans_done,
+        failed_executions=ended - counted.plans_done,
+        total_actions_executed=counted.actions_done,
+        average_execution_time=counted.execution_ms / ended / 1000 if ended else None,
+        last_execution_time=counted.last_execution,
+        active_executions=states[PlanStatus.RUNNING],
+        scheduled_plans=states[PlanStatus.SCHEDULED] + states[PlanStatus.WAITING],
+        success_rate=counted.plans_done / ended if ended else None,
+        action_success_rates=_rates(_insights(found["learning"])),
+        complete=all_complete(parts),
+        unavailable=all_unavailable(parts),
+    )
+
+
+def learning_of(swept: Swept, facts: AutonomyFacts) -> LearningInsights:
+    """What the rows of the table ``learning`` say together."""
+    told = _insights(swept)
+    settled = [one.convergence for one in told if one.convergence is not None]
+    lessons = sorted((one for each in told for one in each.lessons_learned), key=_recency)
+    return LearningInsights(
+        enabled=facts.learning,
+        action_success_rates=_rates(told),
+        best_strategies=_best(told),
+        common_failures=_failures(told),
+        lessons_learned=lessons[:LESSONS],
+        convergence=fmean(settled) if settled else None,
+        complete=swept.complete,
+        unavailable=sorted(swept.unavailable),
+    )
+
+
+def goals_of(goals: Swept, achievements: Swept) -> GoalTotals:
+    """From the tables ``goals`` and ``achievements``."""
+    total = sum(row["total_goals"] for row in achievements.rows)
+    achieved = sum(row["achieved_goals"] for row in achievements.rows)
+    by_status = counts_by_status(goals.rows)
+    latest = [one for row in achievements.rows for one in row["recent_achievements"]]
+    latest.sort(key=lambda one: one["achievement_time"], reverse=True)
+    return GoalTotals(
+        total_goals=total,
+        achieved_goals=achieved,
+        active_goals=by_status["active"] + by_status["in_progress"],
+        achievement_rate=achieved / total if total else 0.0,
+        by_type={kind: sum(row["goal_type"] == kind for row in goals.rows) for kind in GoalType},
+        by_status=by_status,
+        achievements=latest[:SHOWN],
+    )
+
+
+def patterns_of(swept: Swept) -> PatternTotals:
+    """From the table ``patterns``."""
+    surest = sorted(swept.rows, key=lambda row: -row["confidence"])
+    return PatternTotals(
+        total=len(swept.rows),
+        by_type=counts(PatternType, (PatternType(row["pattern_type"]) for row in swept.rows)),
+        patterns=list(surest[:SHOWN]),
+    )
+
+
+def forecasting_of(found: Mapping[str, Swept]) -> ForecastingSummary:
+    """From the tables ``predictions``, ``patterns`` and ``autonomy``."""
+    return ForecastingSummary(
+        predictions=len(found["predictions"].rows),
+        patterns=patterns_of(found["patterns"]).by_type,
+        last_analysis_time=counters_of(found["autonomy"]).last_analysis,
+    )
+
+
+def executions_of(plans: Iterable[Plan]) -> list[Execution]:
+    """The plans that ended last, the latest first."""
+    ended = [plan for plan in plans if plan.ended_at is not None and plan.started_at is not None]
+    ended.sort(key=lambda plan: plan.ended_at or 0, reverse=True)
+    return [_execution(plan) for plan in ended[:SHOWN]]
+
+
+def next_plans(plans: Iterable[Plan]) -> list[Plan]:
+    """Those that have not begun, the next one first."""
+    waiting = [p for p in plans if p.status in (PlanStatus.SCHEDULED, PlanStatus.WAITING)]
+    return sorted(waiting, key=lambda plan: (plan.scheduled_time, plan.plan_id))[:SHOWN]
+
+
+def _execution(plan: Plan) -> Execution:
+    came = result(plan)
+    return Execution(
+        plan_id=plan.plan_id,
+        goal_id=plan.goal_id,
+        entity_id=plan.entity_id,
+        success=came.success,
+        ended_at=plan.ended_at,
+        execution_time_ms=came.execution_time_ms,
+        actions_completed=came.actions_completed,
+        actions_failed=came.actions_failed,
+        lessons_learned=came.lessons_learned,
+        reason=plan.reason,
+    )
+
+
+def _insights(swept: Swept) -> list[Insights]:
+    return [msgspec.convert(row, Insights) for row in swept.rows]
+
+
+def _rates(told: Sequence[Insights]) -> dict[str, Rate]:
+    """Rates by action type over entities, each weighed by its samples."""
+    samples, wins = Counter[str](), dict[str, float]()
+    for one in told:
+        for name, rate in one.action_success_rates.items():
+            samples[name] += rate.samples
+            wins[name] = wins.get(name, 0.0) + (rate.rate or 0.0) * rate.samples
+    return {
+        name: Rate(wins[name] / count if count else None, count)
+        for name, count in sorted(samples.items())
+    }
+
+
+def _best(told: Sequence[Insights]) -> dict[str, str]:
+    votes: dict[str, Counter[str]] = {}
+    for one in told:
+        for goal_type, strategy in one.best_strategies.items():
+            votes.setdefault(goal_type, Counter())[strategy] += 1
+    return {
+        goal_type: min(counter, key=lambda name: (-counter[name], name))
+        for goal_type, counter in sorted(votes.items())
+    }
+
+
+def _failures(told: Sequence[Insights]) -> list[Failure]:
+    counter = Counter[str]()
+    for one in told:
+        for failure in one.common_failures:
+            counter[failure.action] += failure.count
+    ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+    return [Failure(name, count) for name, count in ranked[:COMMON]]
+
+
+def _recency(lesson: LessonLearned) -> Any:
+    return -lesson.at, lesson.action, lesson.text
