@@ -57,6 +57,8 @@ class ForecastConfig:
     """Probability mass of the interval, 0..1 exclusive."""
     min_points: int = 10
     """Values needed before a forecast is given."""
+    auto_analysis: bool = True
+    """Whether series are analysed by themselves; without, only by command."""
     interval_ms: int = HOUR_MS
     """Event time between two analyses of a series; 0 analyses at every value."""
 
@@ -216,6 +218,8 @@ class CoreConfig:
     learning: LearningConfig = field(default_factory=LearningConfig)
     aliases: dict[str, str] = field(default_factory=dict[str, str])
     """Other names of a metric, e.g. cpu -> cpu_usage."""
+    duration_metric: str = ""
+    """Metric of the entity that gets the run time of each of its actions, ms; empty for none."""
     outcomes_kept: int = 10
     """Outcomes kept per entity for the views."""
     ids_kept: int = 200

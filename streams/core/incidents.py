@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.core.forecasting.results import Finding, ModelChange
 from streams.core.turn import Turn
-from streams.records import Action, Event
+from streams.records import Action, Event, Metric, Outcome, Tag
 
 EVENTS = "events"
 SOURCE = "goalstream"
@@ -65,6 +65,21 @@ def execution_event(turn: Turn, action: Action) -> Event:
         turn,
         f"{EXECUTION_EVENT}_{action.action_type}",
         {"task": action.action_type, "action_id": action.action_id, "goal_id": action.goal_id},
+    )
+
+
+def duration_of(turn: Turn, outcome: Outcome, name: str) -> Metric:
+    """How long an action ran, as a metric of its entity; dated by event time."""
+    return Metric(
+        entity_id=outcome.entity_id,
+        entity_type=outcome.entity_type,
+        timestamp=turn.now,
+        correlation_id=outcome.correlation_id,
+        name=name,
+        value=outcome.duration_ms,
+        unit="ms",
+        source=SOURCE,
+        tags=(Tag("action_type", outcome.action_type),),
     )
 
 

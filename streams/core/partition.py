@@ -241,6 +241,7 @@ class Partition:
             self._seen,
         )
         analyse = triggered and (turn.now >= series.hot["due"][row] or series.crossed(row))
+        analyse = analyse and self._config.forecasting.auto_analysis
         if analyse:
             series.hot["due"][row] = series.next_due(turn.now)
         if offset <= state.offsets.get(METRICS, -1):

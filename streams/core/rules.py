@@ -23,6 +23,7 @@ from streams.core.incidents import (
     SOURCE,
     anomaly_event,
     drift_event,
+    duration_of,
     execution_event,
     model_event,
 )
@@ -46,6 +47,7 @@ from streams.records import (
     Record,
 )
 
+METRICS = "metrics"
 _JSON = frozenset({"actions", "dependencies", "metadata"})
 """Arguments of goal.create that are lists or maps, given as JSON text."""
 
@@ -184,6 +186,8 @@ class Rules:
         if turn.state.pending.pop(outcome.action_id, None) is not None:
             turn.settled.append(outcome.action_id)
         self._autonomy.on_outcome(turn, outcome)
+        if self._config.duration_metric:
+            turn.emit(METRICS, duration_of(turn, outcome, self._config.duration_metric))
         turn.state.outcomes.append(outcome)
         del turn.state.outcomes[: -self._config.outcomes_kept]
 

@@ -23,7 +23,7 @@ from streams.records import Direction
 
 HOT_VERSION = 1
 NO_OFFSET = -1
-ALWAYS_DUE = 0
+ALWAYS_DUE, NEVER_DUE = 0, int(np.iinfo(np.int64).max)
 """Before every event time, so that each value is analysed, also one that is not in order."""
 
 HOT = np.dtype(
@@ -128,7 +128,10 @@ class SeriesStore:
 
     def first_due(self, row: int, timestamp: int) -> int:
         """When a series that starts now is first analysed: spread over the interval by its key."""
-        interval = self._config.forecasting.interval_ms
+        options = self._config.forecasting
+        interval = options.interval_ms
+        if not options.auto_analysis:
+            return NEVER_DUE
         if not interval:
             return ALWAYS_DUE
         return timestamp + zlib.crc32(self.keys[row].encode()) % interval

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.core.config import (
@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     aliases: dict[str, str] = {}
     time_zone: Annotated[str, AfterValidator(checked_zone)] = "UTC"
     """IANA name of the zone in which hours of the day and weekdays of patterns are counted."""
+    duration_metric: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f]*$")
+    """Metric that gets the run time of each action, in ms; empty for none."""
     outcomes_kept: Count = CoreConfig().outcomes_kept
     ids_kept: Count = CoreConfig().ids_kept
 
@@ -135,6 +137,7 @@ class Settings(BaseSettings):
                 for name, section in self.metrics.items()
             },
             aliases=dict(self.aliases),
+            duration_metric=self.duration_metric,
             outcomes_kept=self.outcomes_kept,
             ids_kept=self.ids_kept,
         )

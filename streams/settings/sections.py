@@ -239,6 +239,7 @@ class ForecastingSection(Section):
     horizon: int = _FORECAST.horizon
     level: float = _FORECAST.level
     min_points: int = _FORECAST.min_points
+    auto_analysis: bool = _FORECAST.auto_analysis
     interval_seconds: SecondsOrZero = _FORECAST.interval_ms / 1000
 
 

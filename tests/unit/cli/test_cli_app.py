@@ -9,8 +9,10 @@ import socket
 import sys
 import time
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -38,6 +40,37 @@ def closed_port() -> str:
 
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
+
+
+CODE_ONLY = {
+    "forecasting.min_points": (12, "forecasting.min_points"),
+    "forecasting.horizon": (36, "forecasting.horizon"),
+    "forecasting.level": (0.8, "forecasting.level"),
+    "patterns.min_confidence": (0.6, "patterns.min_confidence"),
+    "metrics.cpu.capacity": (64.0, "metrics.cpu.capacity"),
+    "states.healthy": (0.5, "states.healthy"),
+    "states.degraded": (0.7, "states.degraded"),
+    "states.critical": (0.8, "states.critical"),
+    "states.overloaded": (0.9, "states.overloaded"),
+}
+"""Keys that the original had in its code alone, by their names here."""
+
+
+@pytest.mark.spec("S1-162")
+@pytest.mark.parametrize("key", [*CODE_ONLY, "goals.review_seconds"])
+def test_keys_that_were_in_code_alone_are_printed_and_reach_the_core(key: str) -> None:
+    value, path = CODE_ONLY.get(key, (7200.0, "goals.review_ms"))
+    printed = tomllib.loads(invoke("--set", f"{key}={value}", "config").stdout)
+    assert _at(printed, key) == value
+    core = Settings.model_validate(printed).core()
+    assert _at(core, path) == (7_200_000 if path == "goals.review_ms" else value)
+    assert _at(core, path) != _at(Settings().core(), path)
+
+
+def _at(tree: Any, path: str) -> Any:
+    for name in path.split("."):
+        tree = tree[name] if isinstance(tree, Mapping) else getattr(tree, name)
+    return tree
 
 
 def test_config_prints_the_settings_in_force(tmp_path: Path) -> None:

@@ -110,3 +110,11 @@ def test_logical_topics_in_calls_exist() -> None:
     assert read_topics
     assert read_topics - set(RECORD_OF) == set()
     assert (ROOT / "topics.yaml").exists()
+
+
+@pytest.mark.spec("S1-167")
+def test_the_readme_tells_how_the_tests_are_run() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "| `make test` | all tests" in readme
+    admission = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "step make test" in admission

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
 from streams.core.ticks import TICK, Wake
-from streams.runtime.ticker import REPEAT_MS, Ticker
+from streams.errors import Unavailable
+from streams.records import Command
+from streams.runtime.ticker import REPEAT_MS, Ticker, keep_ticking
 
 
 class Clock:
@@ -66,3 +74,46 @@ def test_entities_without_a_wake_up_are_forgotten() -> None:
     clock.now += 5_000
     assert ticker.due({}) == []
     assert ticker.due(wakes) == []
+
+
+class Shaky:
+    """Stands for engine, partition and publisher; the first write fails."""
+
+    def __init__(self) -> None:
+        self.wakes = {"svc": Wake(1_000, 1_000, "service")}
+        self.loaded: list[int] = []
+        self.tries = 0
+        self.written: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
+
+    def partition(self, _number: int) -> Shaky:
+        return self
+
+    async def load_wakes(self, number: int) -> None:
+        self.loaded.append(number)
+
+    async def publish(self, topic: str, ticks: Sequence[Command]) -> None:
+        self.tries += 1
+        if self.tries == 1:
+            raise Unavailable("the broker is away", field="topic", value=topic, remedy="wait")
+        if not self.written.done():
+            self.written.set_result(ticks[0])
+
+
+@pytest.mark.spec("S1-010")
+async def test_a_pass_that_fails_does_not_end_the_loop() -> None:
+    shaky, clock = Shaky(), Clock()
+
+    def later() -> int:
+        clock.now += REPEAT_MS
+        return clock.now
+
+    parts: Any = shaky
+    ticking = asyncio.create_task(
+        keep_ticking(parts, lambda: frozenset({3}), cast(Any, shaky), later, 0.001)
+    )
+    async with asyncio.timeout(10):
+        tick = await shaky.written
+    ticking.cancel()
+    assert tick.entity_id == "svc"
+    assert shaky.tries >= 2
+    assert shaky.loaded == [3]

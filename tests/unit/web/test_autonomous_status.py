@@ -92,6 +92,18 @@ async def test_the_status_counts_what_was_done(web: httpx.AsyncClient, source: A
     assert body["complete"] is True
 
 
+@pytest.mark.spec("S1-003")
+async def test_all_parts_run_as_long_as_the_agent_does(source: AgentSource) -> None:
+    web = operator(source)
+    for running in (True, False):
+        source.controls = Controls(running=running)
+        source.apply()
+        body = await read(web, "report")
+        assert body["agent_status"]["running"] is running
+        assert body["executor_state"]["running"] is running
+        assert body["agent_status"]["control"]["running"] is running
+
+
 async def test_time_passes_in_manual_mode(source: AgentSource) -> None:
     source.controls = Controls(autonomous=False)
     source.apply()
@@ -146,6 +158,7 @@ async def test_a_success_and_a_failure_are_half(
 
 
 @pytest.mark.spec("S1-144")
+@pytest.mark.spec("S1-189")
 async def test_insights_over_entities(web: httpx.AsyncClient, source: AgentSource) -> None:
     source.add_insights(
         "shop",
