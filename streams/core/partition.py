@@ -91,6 +91,8 @@ class Partition:
             dispatches += turn.dispatches
             rejections += turn.rejections
             self._track(turn)
+            if record.entity_id == EVERYBODY and turn.touched:
+                self.wakes.hurry()
         if batch:
             self.advance(source, batch[-1].offset)
         return Applied(emissions, dispatches, rejections, skipped)

@@ -104,9 +104,7 @@ class Rules:
         """Apply a record that the state does not include yet. Metrics have ``on_metric``."""
         turn.touched = True
         if isinstance(record, Outcome):
-            # An outcome bears the clock of the machine that acted, which says nothing about
-            # event time when recorded data are replayed.
-            turn.now = turn.state.clock or turn.now
+            turn.now = self._moment_of(turn)
         else:
             turn.state.clock = max(turn.state.clock, turn.now)
             self._goals.sweep(turn)
@@ -163,6 +161,13 @@ class Rules:
     ) -> SeriesForecast:
         """A forecast as an analysis would publish it."""
         return self._regressions.corrected(state, row, metric, forecast)
+
+    def _moment_of(self, turn: Turn) -> int:
+        """Event time of an outcome. It bears the clock of the machine that acted, which says
+        nothing about event time when recorded data are replayed: then time stands still."""
+        clock = turn.state.clock
+        is_live = 0 <= turn.now - clock <= self._config.planning.lease_ms
+        return turn.now if is_live or not clock else clock
 
     def _on_action(self, turn: Turn, action: Action) -> None:
         if not self._first(turn, "action", action.action_id):

@@ -24,6 +24,11 @@ class Wake(NamedTuple):
 class Wakes(dict[str, Wake]):
     """By entity, for those of a partition that have something due."""
 
+    def hurry(self) -> None:
+        """Something was said to everybody: whoever has something going on is to hear it now."""
+        for name, wake in self.items():
+            self[name] = wake._replace(at=min(wake.at, wake.clock))
+
     def note(self, state: EntityState | StoredWake) -> None:
         """Take over when the entity is due, if at all."""
         if state.wake_at is None:

@@ -25,7 +25,7 @@ from streams.core.learning.record import observe_plan
 from streams.core.learning.state import learned_effect
 from streams.core.planning.due import select
 from streams.core.planning.proposal import Proposal
-from streams.core.safety.approval import expire
+from streams.core.safety.approval import awaits_approval, expire
 from streams.core.safety.budget import note_act
 from streams.core.safety.gate import GateDecision
 from streams.core.turn import Turn
@@ -67,11 +67,12 @@ class Conductor:
             return
         store_plan(turn, after)
         if after.status in ENDED and before.status not in ENDED:
-            self._ended(turn, after)
+            self._ended(turn, after, unanswered=awaits_approval(before))
 
     def after_attempt(self, turn: Turn, goal_id: str) -> None:
         """An attempt at a goal is over: the goal waits for the next one, or there is none."""
-        self._goals.release(turn, goal_id)
+        if not self._goals.release(turn, goal_id):
+            self._goals.attempted(turn, goal_id)
         goal = turn.state.goals.get(goal_id)
         if goal is None or not goal.status.is_open or goal.met_since is not None:
             return
@@ -87,6 +88,9 @@ class Conductor:
             ended = "gone" if goal is None else goal.status.value
             self.put(turn, plan, cancel(plan, turn.now, f"its goal is {ended}"))
             return
+        if plan.status is PlanStatus.RUNNING and (why := self._gatekeeper.objection(turn, goal)):
+            self.put(turn, plan, cancel(plan, turn.now, why))
+            return
         if plan.status is PlanStatus.WAITING:
             self.put(turn, plan, expire(plan, turn.now))
         lease = self._config.planning.lease_ms
@@ -97,11 +101,9 @@ class Conductor:
 
     def _start(self, turn: Turn) -> None:
         state = turn.state
-        for plan in _live(turn):
-            if plan.status is PlanStatus.WAITING:
-                self._review(turn, plan)
+        reviewed = self._reviewed(turn)
         chosen = select(
-            state.plans.values(),
+            (state.plans | reviewed).values(),
             turn.now,
             limit=self._config.planning.max_concurrent_goals,
             goals=state.goals,
@@ -109,19 +111,30 @@ class Conductor:
             actions=self._config.actions,
         )
         for plan, reason in chosen.blocked:
-            self.put(turn, plan, moved(plan, PlanStatus.WAITING, reason, turn.now))
+            before = state.plans[plan.plan_id]
+            reviewed.pop(plan.plan_id, None)
+            self.put(turn, before, moved(plan, PlanStatus.WAITING, reason, turn.now, before))
+        for plan_id, plan in reviewed.items():
+            self.put(turn, state.plans[plan_id], plan)
         for plan in chosen.start:
             judged = self._gatekeeper.judge(turn, state.goals[plan.goal_id], plan)
-            assert judged.plan is not None  # only a plan that was never published can vanish
+            assert judged.plan is not None  # only a plan that is new can vanish
             self.put(turn, plan, judged.plan)
             if judged.verdict.decision is GateDecision.ALLOW:
                 self._begin(turn, judged.plan)
 
-    def _review(self, turn: Turn, plan: Plan) -> None:
-        """What a plan waits for may have come."""
-        judged = self._gatekeeper.judge(turn, turn.state.goals[plan.goal_id], plan)
-        if judged.plan is not None:
-            self.put(turn, plan, judged.plan)
+    def _reviewed(self, turn: Turn) -> dict[str, Plan]:
+        """Plans that wait, as they would be if nothing else stood in their way; by id.
+
+        They are published only after it is known that nothing else does.
+        """
+        found: dict[str, Plan] = {}
+        for plan in _live(turn):
+            if plan.status is PlanStatus.WAITING:
+                judged = self._gatekeeper.judge(turn, turn.state.goals[plan.goal_id], plan).plan
+                assert judged is not None
+                found[plan.plan_id] = judged
+        return found
 
     def _begin(self, turn: Turn, plan: Plan) -> None:
         state, config = turn.state, self._config
@@ -189,7 +202,8 @@ class Conductor:
         if action is not None:
             turn.emit(ACTIONS, action)
 
-    def _ended(self, turn: Turn, plan: Plan) -> None:
+    def _ended(self, turn: Turn, plan: Plan, *, unanswered: bool) -> None:
+        """``unanswered``: a person was asked, and did not agree."""
         state = turn.state
         told = result(plan, state.outcomes)
         decide(
@@ -212,7 +226,7 @@ class Conductor:
             return
         state.expectations.pop(plan.plan_id, None)
         goal = state.goals.get(plan.goal_id)
-        if goal is not None and plan.started_at is not None:
+        if goal is not None and (plan.started_at is not None or unanswered):
             observe_plan(state.learning, plan, goal, turn.now, self._config.learning)
             self.after_attempt(turn, goal.goal_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -36,18 +37,21 @@ class Gatekeeper:
         self._readings = readings
         self._standing = standing
 
-    def judge(self, turn: Turn, goal: Goal, plan: Plan) -> Judged:
+    def judge(self, turn: Turn, goal: Goal, plan: Plan, *, is_new: bool = False) -> Judged:
         """What may be done with a plan that does not run yet.
+
+        One that is new, so not published yet, vanishes when it is refused.
 
         A plan that waits for an answer goes on waiting for it whatever else is in its way, unless
         it needs none any more.
         """
         state = turn.state
         quality = self._readings.quality(state, goal.target_metric)
+        permission = self._standing.permission(state, goal, turn.now)
         request = ActRequest(
             goal=goal,
             proposal=self._proposal(plan),
-            mode=self._standing.permission(state, goal, turn.now).mode,
+            mode=permission.mode,
             coverage=None if quality is None else quality.coverage,
             promised=1.0 if quality is None else quality.promised,
             expected_change=plan.expected_effect,
@@ -58,9 +62,19 @@ class Gatekeeper:
         )
         controls = self._standing.controls(state)
         verdict = judge(request, state.safety, controls, self._config.safety, turn.now)
-        return Judged(self._placed(plan, verdict, turn.now), verdict)
+        if verdict.check == "mode" and verdict.decision is not GateDecision.AWAIT_APPROVAL:
+            # What made the mode what it is says more than the mode.
+            why = f"{permission.reason}; {verdict.reason}"
+            verdict = dataclasses.replace(verdict, reason=why)
+        placed = self._placed(plan, verdict, turn.now)
+        refused = is_new and verdict.decision is GateDecision.REFUSE
+        return Judged(None if refused else placed, verdict)
 
-    def _placed(self, plan: Plan, verdict: Verdict, now: int) -> Plan | None:
+    def objection(self, turn: Turn, goal: Goal) -> str:
+        """Why a plan for the goal that has begun may not go on; empty when it may."""
+        return self._standing.objection(turn.state, goal)
+
+    def _placed(self, plan: Plan, verdict: Verdict, now: int) -> Plan:
         if awaits_approval(plan) and verdict.decision is not GateDecision.ALLOW:
             return plan
         match verdict.decision:
@@ -71,8 +85,6 @@ class Gatekeeper:
             case GateDecision.LATER if verdict.until is not None:
                 later = replace(plan, scheduled_time=max(plan.scheduled_time, verdict.until))
                 return moved(later, PlanStatus.SCHEDULED, verdict.reason, now, plan)
-            case GateDecision.REFUSE if plan.revision <= 1:
-                return None
             case _:
                 return moved(plan, PlanStatus.WAITING, verdict.reason, now)
 

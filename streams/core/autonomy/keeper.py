@@ -47,11 +47,17 @@ class Autonomy:
         """All that the record at hand has made due."""
         state = turn.state
         if not (state.open_goals() or state.plans or state.expectations):
+            self._rest(turn)
             return
         self._announce(turn)
         self._verifier.run(turn)
         self._planner.run(turn)
         self._conductor.run(turn)
+        self._rest(turn)
+
+    def _rest(self, turn: Turn) -> None:
+        """Drop what is over, and know when to look again."""
+        state = turn.state
         self._forget_closed(turn)
         wake = self._wake_at(turn)
         if wake != state.wake_at:

@@ -106,7 +106,7 @@ class Planner:
         except InvalidRecord as error:
             hold(turn, goal, str(error))
             return
-        judged = self._gatekeeper.judge(turn, goal, plan)
+        judged = self._gatekeeper.judge(turn, goal, plan, is_new=True)
         if judged.plan is None:
             hold(turn, goal, judged.verdict.reason)
             return

@@ -51,7 +51,7 @@ class Readings:
     def free(self, state: EntityState) -> dict[str, float]:
         """Resource metric to what is left of its capacity, where both are known."""
         free: dict[str, float] = {}
-        for metric in state.metrics:
+        for metric in dict.fromkeys((*self._config.metrics, *state.metrics)):
             known = self._config.metric(metric)
             value = self.value(state, metric)
             if known is not None and known.capacity is not None and value is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from streams.core.batch import series_key
 from streams.core.config import CoreConfig
 from streams.core.entity import EntityState
-from streams.core.safety.modes import Controls, Permission, effective_mode, merge, sets_goals
+from streams.core.safety.modes import Controls, Mode, Permission, effective_mode, merge, sets_goals
 from streams.core.safety.rollout import in_rollout
 from streams.core.safety.trust import doubt
 from streams.core.series import SeriesStore
@@ -53,6 +53,18 @@ class Standing:
         if not doubts:
             return permission
         return permission._replace(reason=f"{permission.reason}; {doubts}")
+
+    def objection(self, state: EntityState, goal: Goal) -> str:
+        """Why operators do not want a plan that has begun to go on; empty when it may."""
+        allowed = effective_mode(
+            self.controls(state),
+            self._config.safety,
+            goal.goal_type,
+            origin=goal.origin,
+            coverage_ok=True,
+            in_rollout=True,
+        )
+        return "" if allowed.mode.rank >= Mode.APPROVE.rank else allowed.reason
 
     def _doubt(self, state: EntityState, goal: Goal, now: int) -> str:
         row = self._series.find(series_key(state.entity_id, goal.target_metric))
