@@ -36,7 +36,7 @@ from streams.core.forecasting.ensemble.layout import (
 from streams.core.forecasting.ensemble.windows import slide
 from streams.core.forecasting.jit import compiled
 
-_NEAR, _FAR = np.float32(0.05), np.float32(0.4)
+_NEAR, _FAR = np.float32(0.15), np.float32(0.6)
 """Distances from the median, in spreads, that part the classes of a value."""
 _RISE = np.float32(0.5)
 _SWING_SHARE = 0.2

@@ -35,7 +35,7 @@ from streams.core.forecasting.ensemble.season import seasonal_experts
 from streams.core.forecasting.ensemble.stack import stack_forecast
 from streams.core.forecasting.jit import compiled
 
-_DECAY, _NEXT_DECAY = 0.996, 0.995
+_DECAY, _NEXT_DECAY = 0.996, 0.99
 """Of old errors, per step; the latter of forecasts of the next value."""
 _RATE = np.array([1 - (_NEXT_DECAY if a == 1 else _DECAY) ** s for a, s in zip(A, S, strict=True)])
 _FIXED_POINT = np.float32(1024.0)

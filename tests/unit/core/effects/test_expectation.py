@@ -199,5 +199,5 @@ def test_the_numbers_are_finite_and_in_order(
 )
 def test_settings_out_of_range_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
-        EffectsConfig(**fields)  # type: ignore[arg-type]
+        EffectsConfig(**fields)  # type: ignore[arg-type]  # fields by name
     assert str(caught.value).count(next(iter(fields)))

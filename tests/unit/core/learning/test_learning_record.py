@@ -217,4 +217,4 @@ def test_the_least_recently_used_name_is_forgotten() -> None:
 def test_a_setting_out_of_range_is_named(setting: dict[str, float]) -> None:
     (name,) = setting
     with pytest.raises(ConfigError, match=f"learning.{name}"):
-        LearningConfig(**setting)  # type: ignore[arg-type]
+        LearningConfig(**setting)  # type: ignore[arg-type]  # fields by name

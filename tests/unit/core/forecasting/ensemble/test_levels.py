@@ -97,10 +97,10 @@ def test_the_state_is_the_classes_of_three_values_and_the_time_since_a_rise() ->
 
 
 def class_of(distance: float) -> int:
-    return int(np.searchsorted([-0.4, -0.05, 0.05, 0.4], distance))
+    return int(np.searchsorted([-0.6, -0.15, 0.15, 0.6], distance))
 
 
-@pytest.mark.parametrize("distance", [-1.5, -0.3, 0.0, 0.04, 0.1, 0.39, 0.41])
+@pytest.mark.parametrize("distance", [-1.5, -0.3, 0.0, 0.14, 0.2, 0.59, 0.61])
 def test_a_distance_is_classed_in_widths(distance: float) -> None:
     assert classify(np.float32(2 * distance), np.float32(2)) == class_of(distance)
 
