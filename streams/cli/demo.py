@@ -32,13 +32,14 @@ def demo(
         bool, typer.Option("--serve", help="Keep the views up afterwards, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Replay real series against a worker: watch forecasts, goals, suggestions and outcomes.
+    """Replay real series against a worker: watch forecasts, goals, plans and measured effects.
 
     Needs nothing but this package: broker, worker and views live in this process and leave
-    nothing behind. Ends with code 1 when a record is unaccounted for.
+    nothing behind. Ends with code 1 when a record is unaccounted for, or no goal of the
+    engine was pursued to a measured effect.
     """
     state: CliState = ctx.obj
-    settings = demo_settings(state.settings())
+    settings = demo_settings(state.settings(), seconds)
     check_writable(json_file, "--json")
     level = settings.logging.level
     configure_logging(

@@ -1,1 +1,1 @@
-"""``goalstream demo``: real series replayed against a worker, with an operator that acts."""
+"""``goalstream demo``: real series replayed against a worker that sets goals and acts."""

@@ -19,9 +19,13 @@ WATCHED = (
     "events",
     "actions",
     "goals",
+    "plans",
+    "decisions",
     "forecasts",
+    "predictions",
     "suggestions",
     "outcomes",
+    "alerts",
     "dead-letter",
 )
 """Logical topics that are read."""

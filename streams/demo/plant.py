@@ -7,29 +7,48 @@ is smaller in proportion, so an action really changes what is measured after it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streams.core.ids import stable_id
-from streams.demo.scenario import Resource
-from streams.records import Event
+from streams.core.planning.config import ActionSpec
+from streams.demo.scenario import ADD_HALF, ADD_UNIT, DRAIN, MOST, SCALE_IN, Resource
+from streams.records import Event, GoalType
 from streams.runtime.handlers import Handler, HandlerRegistry
 
-SCALE_OUT = "scale_out"
-SCALE_IN = "scale_in"
-MOST = 4
-"""A resource grows to this many times its units."""
+CHANGED = "capacity_changed"
+"""Type of the event about a change of units."""
+EFFECT_ID = "effect_id"
+"""Name of the parameter, and in the metadata of an event, of what an action stands for."""
+DRAINED = "drained"
+"""Fact that holds once the units that are given back carry no load."""
+
+
+class _Change(NamedTuple):
+    before: int
+    after: int
+    effect_id: str
 
 
 @dataclass(slots=True)
 class _Running:
     resource: Resource
     units: int
+    drained: int = 0
+    """Units that are there and carry nothing."""
     current: float = math.nan
     """Value measured last."""
+    load: float = math.nan
+    """All that the units carried together then."""
     changes: int = 0
-    unreported: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    """Units before and after, per change."""
+    unreported: list[_Change] = field(default_factory=list[_Change])
+    done: dict[str, str] = field(default_factory=dict[str, str])
+    """Effects that were brought about already, and what was said of them."""
+
+    def value(self, units: int) -> float:
+        """What would be measured under the load of now with so many units."""
+        return self.resource.floor + self.load / units
 
 
 class Plant:
@@ -41,8 +60,8 @@ class Plant:
     def measure(self, resource: Resource, recorded: float) -> float:
         """The value that is measured where ``recorded`` was, with the units of now."""
         running = self._running[resource.entity_id]
-        share = resource.units / running.units
-        running.current = resource.floor + (recorded - resource.floor) * share
+        running.load = resource.load(recorded)
+        running.current = running.value(running.units - running.drained)
         return running.current
 
     def units(self, entity_id: str) -> int:
@@ -52,26 +71,40 @@ class Plant:
         """Value measured last; NaN before the first."""
         return self._running[entity_id].current
 
-    def can_spare(self, entity_id: str) -> bool:
-        """Whether with one unit less the value would still be well below its target."""
-        running = self._running[entity_id]
-        resource = running.resource
-        if running.units <= resource.units:
-            return False
-        load = (running.current - resource.floor) * running.units
-        return resource.floor + load / (running.units - 1) < 0.95 * resource.target
-
     def handlers(self) -> HandlerRegistry:
-        """What carries out the actions."""
+        """What carries out the actions, and what the catalogue is told of them.
+
+        Each may be run again for the same effect: that changes nothing.
+        """
+        resources = [running.resource for running in self._running.values()]
+        units = tuple(resource.unit_name for resource in resources)
         return HandlerRegistry(
-            [Handler(SCALE_OUT, self._scale_out), Handler(SCALE_IN, self._scale_in)]
+            [
+                self._adding(ADD_UNIT, resources, lambda _: 1),
+                self._adding(ADD_HALF, resources, half),
+                Handler(
+                    DRAIN,
+                    self._drain,
+                    idempotent=True,
+                    undo=self._undrain,
+                    spec=ActionSpec(provides=(DRAINED,)),
+                ),
+                Handler(
+                    SCALE_IN,
+                    self._scale_in,
+                    idempotent=True,
+                    spec=ActionSpec(
+                        goal_types=(GoalType.COST_REDUCTION,), metrics=units, requires=(DRAINED,)
+                    ),
+                ),
+            ]
         )
 
     def take_events(self, now: int) -> list[Event]:
         """An event for each change since the last call, dated ``now`` (event time, ms)."""
         events: list[Event] = []
         for entity_id, running in self._running.items():
-            for before, after in running.unreported:
+            for change in running.unreported:
                 running.changes += 1
                 events.append(
                     Event(
@@ -79,47 +112,102 @@ class Plant:
                         entity_type=running.resource.entity_type,
                         timestamp=now,
                         event_id=stable_id("demo", "event", entity_id, running.changes),
-                        event_type="capacity_changed",
+                        event_type=CHANGED,
                         source="demo",
                         metadata={
                             "of": running.resource.unit_name,
-                            "before": str(before),
-                            "after": str(after),
+                            "before": str(change.before),
+                            "after": str(change.after),
+                            EFFECT_ID: change.effect_id,
                         },
                     )
                 )
             running.unreported.clear()
         return events
 
-    async def _scale_out(self, params: dict[str, str], _goal_id: str) -> dict[str, object]:
-        """Add the units that bring the metric down to ``aim``."""
-        running = self._running[params["resource"]]
-        floor, aim = running.resource.floor, float(params["aim"])
-        if not aim > floor:
-            raise ValueError(f"aim is {aim:g}; use a value above {floor:g}")
-        needed = math.ceil(running.units * (running.current - floor) / (aim - floor))
-        most = running.resource.units * MOST
-        wanted = min(max(running.units + 1, needed), most)
-        if wanted <= running.units:
-            return {
-                "success": False,
-                "error": f"all {most} {running.resource.unit_name} are in use",
-            }
-        return self._change(running, wanted)
+    # -- actions ------------------------------------------------------------------------------
 
-    async def _scale_in(self, params: dict[str, str], _goal_id: str) -> dict[str, object]:
-        """Give one unit back, but never one of the first."""
-        running = self._running[params["resource"]]
-        if running.units <= running.resource.units:
-            return {"success": False, "error": f"no {running.resource.unit_name} to give back"}
-        return self._change(running, running.units - 1)
+    def _adding(
+        self, name: str, resources: Iterable[Resource], more: Callable[[int], int]
+    ) -> Handler:
+        """``more`` units than there are, of which there may be MOST times those at first."""
 
-    def _change(self, running: _Running, units: int) -> dict[str, object]:
-        before, running.units = running.units, units
-        running.unreported.append((before, units))
-        resource = running.resource
-        expected = (running.current - resource.floor) * (before / units - 1)
+        async def add(params: dict[str, str], _goal_id: str) -> Mapping[str, object]:
+            running = self._running[params["entity_id"]]
+            if done := running.done.get(params[EFFECT_ID]):
+                return {"output": done}
+            most = running.resource.units * MOST
+            wanted = min(running.units + more(running.units), most)
+            if wanted == running.units:
+                return _refused(f"all {most} {running.resource.unit_name} are in use")
+            return self._change(running, wanted, params[EFFECT_ID])
+
+        effect = {each.metric: _effect(each, more(each.units)) for each in resources}
+        spec = ActionSpec(metrics=tuple(effect), effect=effect)
+        return Handler(name, add, idempotent=True, spec=spec)
+
+    async def _drain(self, params: dict[str, str], _goal_id: str) -> Mapping[str, object]:
+        """Take the load off the units above the goal's target."""
+        running = self._running[params["entity_id"]]
+        if done := running.done.get(params[EFFECT_ID]):
+            return {"output": done}
+        running.drained = max(0, running.units - _wanted(running, params))
+        said = f"{running.drained} {running.resource.unit_name} carry nothing"
+        running.done[params[EFFECT_ID]] = said
+        return {"output": said}
+
+    async def _undrain(self, params: dict[str, str], _goal_id: str) -> Mapping[str, object]:
+        """Let all units carry load again."""
+        running = self._running[params["entity_id"]]
+        running.drained = 0
+        running.done.pop(params[EFFECT_ID], None)
+        return {"output": f"all {running.units} {running.resource.unit_name} carry load"}
+
+    async def _scale_in(self, params: dict[str, str], _goal_id: str) -> Mapping[str, object]:
+        """Give back the units above the goal's target, never one of the first.
+
+        Refuses when the load of now is too much for the others: it has risen since the goal.
+        """
+        running = self._running[params["entity_id"]]
+        if done := running.done.get(params[EFFECT_ID]):
+            return {"output": done}
+        resource, wanted = running.resource, _wanted(running, params)
+        if wanted >= running.units:
+            return _refused(f"no {resource.unit_name} to give back")
+        left = running.value(wanted)
+        if left > resource.target:
+            metric = f"{resource.metric} {left:.4g}"
+            return _refused(f"{wanted} {resource.unit_name} would mean {metric}")
+        return self._change(running, wanted, params[EFFECT_ID])
+
+    def _change(self, running: _Running, units: int, effect_id: str) -> Mapping[str, object]:
+        resource, before = running.resource, running.units
+        running.units, running.drained = units, 0
+        running.unreported.append(_Change(before, units, effect_id))
+        said = running.done[effect_id] = f"{before} to {units} {resource.unit_name}"
         return {
-            "output": f"{before} to {units} {resource.unit_name}",
-            "impact": {resource.metric: expected},
+            "output": said,
+            "impact": {
+                resource.metric: running.value(units) - running.value(before),
+                resource.unit_name: float(units - before),
+            },
         }
+
+
+def half(units: int) -> int:
+    """Half as many again, and at least two."""
+    return max(2, math.ceil(units / 2))
+
+
+def _effect(resource: Resource, more: int) -> float:
+    """What ``more`` units change at the limit, with the units of the beginning."""
+    return -(resource.limit - resource.floor) * more / (resource.units + more)
+
+
+def _wanted(running: _Running, params: Mapping[str, str]) -> int:
+    """Units that the goal asks for, and not fewer than there were at first."""
+    return max(running.resource.units, math.ceil(float(params["target_value"])))
+
+
+def _refused(why: str) -> Mapping[str, object]:
+    return {"success": False, "error": why}

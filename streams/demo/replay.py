@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from streams.core.ids import stable_id
 from streams.demo.clock import ReplayClock
-from streams.demo.operator import Operator
+from streams.demo.pace import Pace
 from streams.demo.plant import Plant
-from streams.demo.scenario import RESOURCES, user_goal
+from streams.demo.scenario import DEMAND_EVERY_MS, RESOURCES, Resource, user_goal
 from streams.demo.sender import Sender
 from streams.demo.series import Reading
 from streams.records import Event, Metric
@@ -28,14 +28,18 @@ class Replay:
         clock: ReplayClock,
         sender: Sender,
         plant: Plant,
-        operator: Operator,
+        pace: Pace,
     ) -> None:
         self._readings = readings
         self._clock = clock
         self._sender = sender
         self._plant = plant
-        self._operator = operator
+        self._pace = pace
         self._next = 0
+        self._sent: dict[Resource, int] = {}
+        """Event time of the newest reading sent, ms."""
+        self._told: dict[str, int] = {}
+        """Entity -> event time at which its demand was last sent, ms."""
 
     async def run(self, each_tick: Callable[[], None]) -> None:
         """Start the clock and return when the last reading is sent."""
@@ -47,6 +51,10 @@ class Replay:
         clock.run()
         while self._next < len(self._readings):
             await asyncio.sleep(TICK_SECONDS)
+            if self._pace.must_wait(self._sent):
+                clock.hold()
+            else:
+                clock.advance()
             progress, now = clock.progress, clock.now_ms()
             await self._send_readings(now)
             while bad_at and bad_at[0] <= progress:
@@ -55,8 +63,6 @@ class Replay:
             if not asked and progress >= USER_GOAL_AT:
                 asked = True
                 await self._sender.send("goals", user_goal(now))
-            for action in self._operator.decide(now):
-                await self._sender.send("actions", action)
             await self.report(now)
             each_tick()
 
@@ -81,13 +87,21 @@ class Replay:
         while self._next < len(self._readings) and self._readings[self._next].timestamp <= now:
             timestamp, resource, recorded = self._readings[self._next]
             self._next += 1
-            metric = Metric(
-                entity_id=resource.entity_id,
-                entity_type=resource.entity_type,
-                timestamp=timestamp,
-                name=resource.metric,
-                value=self._plant.measure(resource, recorded),
-                unit=resource.unit,
-                source=resource.file,
-            )
-            await self._sender.send("metrics", metric)
+            self._sent[resource] = timestamp
+            measured = {resource.metric: self._plant.measure(resource, recorded)}
+            entity = resource.entity_id
+            if timestamp - self._told.get(entity, 0) >= DEMAND_EVERY_MS:
+                self._told[entity] = timestamp
+                measured[resource.demand] = resource.load(recorded)
+                measured[resource.unit_name] = self._plant.units(entity)
+            for name, value in measured.items():
+                metric = Metric(
+                    entity_id=entity,
+                    entity_type=resource.entity_type,
+                    timestamp=timestamp,
+                    name=name,
+                    value=value,
+                    unit=resource.unit if name == resource.metric else "",
+                    source=resource.file,
+                )
+                await self._sender.send("metrics", metric)

@@ -1,4 +1,4 @@
-"""Puts the demo together: broker, worker, views, producers, operator, an outside reader."""
+"""Puts the demo together: broker, worker, views, producers, an outside reader."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from streams.demo.clock import ReplayClock
+from streams.demo.learned import Successes, success_rates
 from streams.demo.ledger import Ledger
 from streams.demo.observer import Observer
-from streams.demo.operator import Operator
+from streams.demo.pace import Pace
 from streams.demo.plant import Plant
 from streams.demo.replay import TICK_SECONDS, Replay
 from streams.demo.scenario import RESOURCES
@@ -85,7 +86,8 @@ class _Stage:
         self._readings = timeline(RESOURCES)
         start, end = self._readings[0].timestamp, self._readings[-1].timestamp
         self._clock = ReplayClock(start, end, seconds, time.monotonic)
-        self._plant, self._ledger = Plant(RESOURCES), Ledger()
+        self._plant = Plant(RESOURCES)
+        self._ledger = Ledger({resource.metric for resource in RESOURCES})
         self.worker = Worker(settings, handlers=self._plant.handlers(), now_ms=self._clock.now_ms)
         self.views = ""
         """Where the views are served."""
@@ -105,19 +107,22 @@ class _Stage:
 
     async def play(self, console: Console) -> Result:
         """The replay, and all that follows from it."""
-        operator = Operator(RESOURCES, self._ledger, self._plant)
-        replay = Replay(self._readings, self._clock, self.sender, self._plant, operator)
+        pace = Pace(self.worker.views, time.monotonic)
+        replay = Replay(self._readings, self._clock, self.sender, self._plant, pace)
         began, cpu = time.monotonic(), time.process_time()
-        with Screen(console, self._ledger, self._plant, self._clock) as screen:
+        with Screen(console, self._ledger, self._plant, self._clock, self._rates) as screen:
             await self.alongside(replay.run(screen.tick))
             last = await self.alongside(self._drained(replay))
         cost = Cost(last - began, time.process_time() - cpu)
         sent, bad = self.sender.sent, self.sender.bad
         return Result(
             figures(self._ledger, cost),
-            sentences(self._ledger, cost, bad, self.settings.forecasting.level),
+            sentences(self._ledger, cost, bad, self.settings.forecasting.level, self._rates()),
             faults(self._ledger, sent, bad),
         )
+
+    def _rates(self) -> dict[str, Successes]:
+        return success_rates(self.worker.views.get)
 
     async def _drained(self, replay: Replay) -> float:
         """Wait for the answers to all that was sent; the moment at which the last one came."""

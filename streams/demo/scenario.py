@@ -6,6 +6,7 @@ engine in the data.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,22 @@ ORIGIN = datetime(2014, 2, 14, tzinfo=UTC)
 DAYS = 14
 """Days after ORIGIN that are replayed."""
 HOUR_MS = 3_600_000
+HORIZON_STEPS = 72
+"""6 h of 5-minute steps."""
+DEMAND_EVERY_MS = HOUR_MS // 4
+"""Event time between two values of a demand and of its units."""
+MOST = 4
+"""A resource grows to this many times its units."""
+LEASE_SECONDS = 15.0
+"""Time of the wall that an action may take."""
+
+SPARE = 0.9
+"""Units are given back when the others then stay below this share of the target."""
+
+ADD_UNIT = "add_unit"
+ADD_HALF = "add_half"
+DRAIN = "drain"
+SCALE_IN = "scale_in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +48,9 @@ class Resource:
     file: str
     """Recorded series under ``examples/data``: a column of times and one of values."""
     unit_name: str
-    """What the load spreads over."""
+    """What the load spreads over; also the metric that says how many there are."""
+    demand: str
+    """Metric of the load of all units together."""
     units: int
     """How many of them there were when the series was recorded."""
     capacity: float
@@ -51,6 +70,15 @@ class Resource:
     def limit(self) -> float:
         return self.capacity * self.limit_ratio
 
+    @property
+    def comfort(self) -> float:
+        """Value up to which units may be given back: well below the target."""
+        return self.floor + SPARE * (self.target - self.floor)
+
+    def load(self, recorded: float) -> float:
+        """What all units together carried when ``recorded`` was measured."""
+        return (recorded - self.floor) * self.units
+
 
 RESOURCES = (
     Resource(
@@ -59,6 +87,7 @@ RESOURCES = (
         "cpu_utilization",
         "ec2_cpu_utilization_5f5533.csv",
         "instances",
+        "cpu_demand",
         units=4,
         capacity=100.0,
         # Half of the instances may fail, and the others still carry the load.
@@ -72,6 +101,7 @@ RESOURCES = (
         "db_cpu_utilization",
         "rds_cpu_utilization_cc0c53.csv",
         "replicas",
+        "db_cpu_demand",
         units=2,
         # A small burstable class: 20 % for long, more only for a while.
         capacity=20.0,
@@ -85,6 +115,7 @@ RESOURCES = (
         "request_count",
         "elb_request_count_8c0756.csv",
         "nodes",
+        "requests",
         units=3,
         capacity=300.0,
         limit_ratio=0.95,
@@ -97,6 +128,7 @@ RESOURCES = (
         "temperature",
         "machine_temperature_system_failure.csv",
         "coolers",
+        "heat",
         units=4,
         capacity=105.0,
         limit_ratio=0.95,
@@ -111,6 +143,7 @@ RESOURCES = (
         "mentions",
         "Twitter_volume_AAPL.csv",
         "readers",
+        "all_mentions",
         units=2,
         capacity=500.0,
         limit_ratio=0.95,
@@ -120,29 +153,78 @@ RESOURCES = (
 )
 
 
-def demo_settings(given: Settings) -> Settings:
-    """Settings of the demo; where the views listen and what is logged is as ``given``."""
+def demo_settings(given: Settings, seconds: float) -> Settings:
+    """Settings of the demo; where the views listen and what is logged is as ``given``.
+
+    The replay takes ``seconds``. All times of the engine are event time.
+    """
     return Settings.model_validate(
         {
             "kafka": {"bootstrap": EMBEDDED},
-            "worker": {"app_id": APP_ID, "checkpoint_seconds": 0.5},
+            "worker": {"app_id": APP_ID, "checkpoint_seconds": 0.5, "tick_seconds": 0.25},
             "web": given.web,
             "logging": given.logging,
-            "forecasting": {
-                "horizon": 72,  # 6 h of 5-minute steps
-            },
+            "forecasting": {"horizon": HORIZON_STEPS},
             "goals": {"lead_seconds": 0, "hold_seconds": 12 * 3600},
-            "metrics": {
-                resource.metric: {
-                    "capacity": resource.capacity,
-                    "limit_ratio": resource.limit_ratio,
-                    "target_ratio": resource.target_ratio,
-                    "unit": resource.unit,
-                }
-                for resource in RESOURCES
+            "metrics": {name: about for each in RESOURCES for name, about in _metrics(each)},
+            "actions": {
+                name: {"unattended": True} for name in (ADD_UNIT, ADD_HALF, DRAIN, SCALE_IN)
+            },
+            "safety": {
+                "mode": "act",
+                "cooldown_seconds": 4 * 3600,
+                "max_step_change": 0.75,
+            },
+            "planning": {
+                "lease_seconds": LEASE_SECONDS * DAYS * 86_400 / seconds,
+                "cooldown_seconds": 4 * 3600,
+                "action_delay_seconds": 0,
+                "adaptive_delay_seconds": 0,
+            },
+            "effects": {
+                "settle_seconds": 2 * 3600,
+                "settle_by_metric": {each.unit_name: 1800 for each in RESOURCES},
+                "patience_seconds": 12 * 3600,
+                "path_steps": HORIZON_STEPS,
+            },
+            "setting": {
+                "scaling": {each.demand: _scaling(each) for each in RESOURCES},
+                # What keeps a limit is the goal of a predicted breach; scaling gives back.
+                "types": {
+                    "capacity_planning": {"enabled": False},
+                    "resource_optimization": {"enabled": False},
+                },
             },
         }
     )
+
+
+def _metrics(resource: Resource) -> Iterator[tuple[str, dict[str, object]]]:
+    yield (
+        resource.metric,
+        {
+            "capacity": resource.capacity,
+            "limit_ratio": resource.limit_ratio,
+            "target_ratio": resource.target_ratio,
+            "unit": resource.unit,
+        },
+    )
+    # Neither many nor few units are a breach.
+    yield resource.unit_name, {"capacity": resource.units * MOST, "direction": "reach"}
+
+
+def _scaling(resource: Resource) -> dict[str, object]:
+    return {
+        "capacity_metric": resource.unit_name,
+        "unit_capacity": resource.capacity - resource.floor,
+        "utilisation": (resource.comfort - resource.floor) / (resource.capacity - resource.floor),
+        "lookahead": 6 * HOUR_MS // DEMAND_EVERY_MS,
+        # A breach is expected where one of 72 steps probably passes the limit: so far up is looked.
+        "caution": 2.5,
+        "hold": 6,
+        "min_units": resource.units,
+        "max_units": resource.units * MOST,
+    }
 
 
 def user_goal(now: int) -> Goal:

@@ -1,4 +1,4 @@
-"""Sends what the demo's producers, users and operator have to say."""
+"""Sends what the demo's producers and users have to say."""
 
 from __future__ import annotations
 
