@@ -1,0 +1,1 @@
+"""A service whose units follow its load through goals, plans, actions and outcomes."""
