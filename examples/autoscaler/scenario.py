@@ -13,7 +13,7 @@ from streams.settings import EMBEDDED, Settings
 APP_ID = "goalstream-autoscaler"
 RULE = ScalingRule(UNITS, UNIT, caution=1.5, lookahead=9, hold=2)
 """Caution, lookahead and hold give the least violations over the Kubernetes rule's at equal cost
-on the two made loads; the recorded ones were not looked at for it."""
+on the two made loads; the recorded ones had no say in it."""
 
 
 def autoscaler_settings(state_dir: Path) -> Settings:
@@ -46,14 +46,8 @@ def autoscaler_settings(state_dir: Path) -> Settings:
                 "max_step_change": 1_000,
                 "max_window_change": 1_000,
                 "min_coverage": 0,
-                "breaker_failures": 10,
-                "breaker_of": 10,
             },
             # Less than a step: the next reading of the units shows what the last act did.
             "effects": {"settle_seconds": STEP_MS / 5_000},
-            # The units go where acts put them, so a forecast of them foresees the next acts, and an
-            # act that is smaller than these seems to do nothing. That is no reason to stop acting,
-            # nor to open the breaker before ten in a row.
-            "learning": {"min_reward": -1},
         }
     )

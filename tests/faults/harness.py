@@ -120,9 +120,13 @@ class Deployment:
 
     def apply_topics(self) -> None:
         """Create all topics, as an operator does."""
+        self.command("topics", "apply")
+
+    def command(self, *words: str, home: Path | None = None) -> None:
+        """Run ``goalstream`` as an operator does, under the settings of a folder, to a good end."""
         done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", "topics", "apply"],
-            cwd=self.home,
+            [sys.executable, "-m", "streams.cli", *words],
+            cwd=home or self.home,
             env=_environment(),
             capture_output=True,
             text=True,

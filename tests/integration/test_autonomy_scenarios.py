@@ -6,6 +6,7 @@ dies in the middle of a plan is in ``tests/faults/test_plans.py``.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,7 @@ def test_a_ramp_becomes_a_goal_that_is_met(deployment: Deployment, handled: Path
     require_seen(scene, plan["plan_id"])
     scene.worker.stop()
     require_one_story(scene)
+    require_same_decisions(scene)
 
 
 def require_seen(scene: Scene, plan_id: str) -> None:
@@ -104,6 +106,15 @@ def require_seen(scene: Scene, plan_id: str) -> None:
     assert (executor["successful_executions"], executor["total_actions_executed"]) == (1, 2)
     explained = scene.get(f"/api/autonomous/goals/{ENTITY}/{goal['goal_id']}/explanation")
     assert explained["goal_id"] == goal["goal_id"]
+
+
+def require_same_decisions(scene: Scene) -> None:
+    """The recorded topics, decided again, give the same decisions byte for byte."""
+    told = scene.deployment.home / "replayed.json"
+    scene.deployment.command("replay", "--strict", "--json", str(told), home=scene.worker.home)
+    decided = {each.kind for each in scene.records("decisions", Decision)}
+    assert decided == {"plan", "act", "result", "verification"}
+    assert json.loads(told.read_text())["same"] == len(scene.records("decisions", Decision))
 
 
 def require_one_story(scene: Scene) -> None:

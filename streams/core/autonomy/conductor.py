@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from streams.core.autonomy.counters import count_plan
+from streams.core.autonomy.expecting import Expecter
 from streams.core.autonomy.gatekeeper import Gatekeeper, moved
 from streams.core.autonomy.journal import ACTIONS, alert, decide, store_plan
 from streams.core.autonomy.readings import Readings
 from streams.core.config import CoreConfig
-from streams.core.effects.expectation import acted, bound, expect, settle_ms
+from streams.core.effects.expectation import acted, bound, settle_ms
 from streams.core.execution.machine import (
     ENDED,
     begin,
@@ -22,9 +23,7 @@ from streams.core.execution.report import result
 from streams.core.execution.unfinished import lease_over
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.learning.record import observe_plan
-from streams.core.learning.state import learned_effect
 from streams.core.planning.due import select
-from streams.core.planning.proposal import Proposal
 from streams.core.safety.approval import awaits_approval, expire
 from streams.core.safety.budget import note_act
 from streams.core.safety.gate import GateDecision
@@ -45,6 +44,7 @@ class Conductor:
         self._readings = readings
         self._gatekeeper = gatekeeper
         self._goals = goals
+        self._expecter = Expecter(config, readings)
 
     def run(self, turn: Turn) -> None:
         """All that is due for the plans of the entity."""
@@ -170,21 +170,12 @@ class Conductor:
 
     def _expect(self, turn: Turn, goal: Goal, plan: Plan) -> None:
         """What would be without the act, and what should be with it, before it begins."""
-        state, metric = turn.state, goal.target_metric
-        current = self._readings.value(state, metric)
+        state = turn.state
         made = state.choices.get(plan.plan_id)
-        if current is None or made is None:
+        declared = None if made is None else made.declared
+        found = self._expecter.expect(state, goal, plan, declared, turn.now)
+        if found is None or made is None:
             return
-        found = expect(
-            goal,
-            Proposal(plan.proposal, plan.actions, plan.expected_effect),
-            now=turn.now,
-            settle_ms=settle_ms(self._config.effects, plan),
-            forecast=self._readings.forecast(state, metric),
-            learned=learned_effect(state.learning, plan.proposal, metric),
-            current=current,
-            config=self._config.effects,
-        )
         state.expectations[plan.plan_id] = bound(
             found, plan.plan_id, made.decision_id, made.context
         )

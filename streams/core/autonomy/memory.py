@@ -13,5 +13,7 @@ class ChoiceMade(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str
     candidates: tuple[Candidate, ...]
     context: dict[str, float]
+    declared: float | None = None
+    """Effect on the goal's metric that the catalogue tells."""
     mode: str
     policy: str

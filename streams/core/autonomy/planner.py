@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from streams.core.autonomy.choosing import Chooser, Chosen
+from streams.core.autonomy.expecting import Expecter
 from streams.core.autonomy.gatekeeper import Gatekeeper
 from streams.core.autonomy.journal import decide, hold, let_go, store_plan
 from streams.core.autonomy.memory import ChoiceMade
 from streams.core.autonomy.readings import Readings
 from streams.core.autonomy.standing import Standing
 from streams.core.config import CoreConfig
-from streams.core.effects.expectation import expect, settle_ms
 from streams.core.entity import EntityState
 from streams.core.execution.machine import ENDED
 from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.relations import is_parent, ready
 from streams.core.ids import stable_id
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
-from streams.core.learning.state import learned_effect
 from streams.core.planning.catalog import proposals
 from streams.core.planning.duration import estimate_ms
 from streams.core.planning.plan import make_plan
@@ -64,6 +63,7 @@ class Planner:
         self._standing = standing
         self._gatekeeper = gatekeeper
         self._chooser = Chooser(config, readings)
+        self._expecter = Expecter(config, readings)
 
     def run(self, turn: Turn) -> None:
         """Plan for every goal that needs it, the most urgent first."""
@@ -168,20 +168,10 @@ class Planner:
 
     def _expected(self, state: EntityState, plan: Plan, draft: _Draft) -> Plan:
         """The plan with what it is expected to change."""
-        goal, proposal = draft.goal, draft.chosen.proposal
-        current = self._readings.value(state, goal.target_metric)
-        if current is None:
+        declared = draft.chosen.proposal.effect
+        found = self._expecter.expect(state, draft.goal, plan, declared, plan.timestamp)
+        if found is None:
             return plan
-        found = expect(
-            goal,
-            proposal,
-            now=plan.timestamp,
-            settle_ms=settle_ms(self._config.effects, plan),
-            forecast=draft.forecast,
-            learned=learned_effect(state.learning, proposal.name, goal.target_metric),
-            current=current,
-            config=self._config.effects,
-        )
         return replace(
             plan,
             expected_effect=found.effect,
@@ -212,6 +202,7 @@ class Planner:
             decision_id=decision_id,
             candidates=choice.candidates,
             context=dict(draft.chosen.context),
+            declared=draft.chosen.proposal.effect,
             mode=draft.permission.mode.value,
             policy=choice.policy,
         )
@@ -236,7 +227,8 @@ def has_plan(state: EntityState, goal_id: str) -> bool:
 
 
 def _with_effect_ids(proposal: Proposal, state: EntityState, goal: Goal) -> Proposal:
-    """Steps know the effect they stand for: the same one until a plan for the goal was done.
+    """Steps know the effect they stand for: the same one until a plan for the goal was done, or the
+    goal has got another target.
 
     A handler that did it already, whatever its outcome said, then does nothing.
     """
@@ -249,7 +241,7 @@ def _with_effect_ids(proposal: Proposal, state: EntityState, goal: Goal) -> Prop
 
 
 def _effect_id(goal: Goal, done: int, index: int, step: PlanStep) -> str:
-    return stable_id("effect", goal.goal_id, done, index, step.name)
+    return stable_id("effect", goal.goal_id, goal.target_value, done, index, step.name)
 
 
 def _load(forecast: SeriesForecast | None, now: int) -> list[tuple[int, float]]:
