@@ -47,7 +47,12 @@ Sections = Mapping[str, Mapping[str, object]]
 
 SETTINGS: dict[str, dict[str, object]] = {
     "topics": {"partitions": PARTITIONS, "replication": 1},
-    "worker": {"checkpoint_seconds": 0.5, "session_seconds": SESSION_SECONDS},
+    "worker": {
+        "checkpoint_seconds": 0.5,
+        "session_seconds": SESSION_SECONDS,
+        # A tick is an input by the wall's clock: only tests of plans let them flow.
+        "tick_seconds": 3600,
+    },
     # Event time runs a minute a value, so each series is looked at every half hour of it.
     "forecasting": {"interval_seconds": 1800, "horizon": 12},
     "goals": {"hold_seconds": 600, "lead_seconds": 600},

@@ -16,6 +16,7 @@ from streams.core.emission import Emission
 from streams.core.partition import Partition
 from streams.core.store import TABLES
 from streams.records import (
+    Alert,
     DeadLetter,
     Decision,
     Event,
@@ -23,6 +24,7 @@ from streams.records import (
     Goal,
     Outcome,
     Pattern,
+    Plan,
     Prediction,
     Record,
     Suggestion,
@@ -35,7 +37,8 @@ from streams.wire.topology import RECORD_OF
 from tests.faults.harness import PARTITIONS, Deployment
 
 OUTPUTS = (
-    "forecasts", "predictions", "patterns", "events", "goals", "suggestions", "decisions",
+    "forecasts", "predictions", "patterns", "events", "goals", "plans", "suggestions", "decisions",
+    "alerts",
 )  # fmt: skip
 """What metrics and goals lead to."""
 _SLICE = 500
@@ -129,6 +132,7 @@ ID_FIELDS: dict[type[Record], str] = {
     Event: "event_id",
     Suggestion: "suggestion_id",
     Decision: "decision_id",
+    Alert: "alert_id",
     Outcome: "event_id",
     DeadLetter: "dead_letter_id",
 }
@@ -138,6 +142,8 @@ def identity(record: Record) -> str:
     """What makes two messages the same message."""
     if isinstance(record, Goal):
         return f"{record.entity_id}/{record.goal_id}@{record.revision}"
+    if isinstance(record, Plan):
+        return f"{record.plan_id}@{record.revision}"
     if isinstance(record, Pattern):
         return f"{record.pattern_id}@{record.timestamp}/{record.correlation_id}"
     return getattr(record, ID_FIELDS[type(record)])
