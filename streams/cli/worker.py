@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import signal
+from dataclasses import replace
+from typing import Annotated
 
 import structlog
 import typer
@@ -23,13 +25,23 @@ STOP_SECONDS = 15.0
 """What a stop may take beyond the hand-over of the partitions."""
 
 
-def worker(ctx: typer.Context) -> None:
+Handlers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--handlers", metavar="MODULE", help="A module with HANDLERS, instead of those set."
+    ),
+]
+
+
+def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
     """Run a worker: read the inputs, keep state, publish, serve the views.
 
     Ends with code 0 after SIGTERM or SIGINT, and with code 1 and a named error when it cannot
     go on; a supervisor should start it again.
     """
     state: CliState = ctx.obj
+    if handlers:
+        state = replace(state, overrides={**state.overrides, "worker.handlers": ",".join(handlers)})
     settings = state.settings()
     configure_logging(settings.logging.level, json_lines=settings.logging.json_lines)
     # Models are many long-lived objects without cycles: the default thresholds walk them at

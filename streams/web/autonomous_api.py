@@ -31,6 +31,7 @@ from streams.web.forecast_messages import PredictionsAnswer, PredictionsRequest
 from streams.web.forecast_rows import ForecastRows
 from streams.web.forecasting import PREFIX as FORECASTING
 from streams.web.goal_messages import (
+    ExecuteRequest,
     GoalChange,
     GoalMessage,
     OpenGoalsAnswer,
@@ -135,7 +136,7 @@ def _goals(goals: AutonomousGoals) -> list[Endpoint]:
             202,
         ),
         _post(f"{_GOAL}/cancel", goals.cancel, "cancel a goal", Said),
-        _post(f"{_GOAL}/execute", goals.execute, "ask for a plan now", Said),
+        _post(f"{_GOAL}/execute", goals.execute, "ask for a plan now", ExecuteRequest),
         _get(f"{_GOAL}/explanation", goals.explanation, "why the goal exists", Explanation),
         _get(f"{_GOAL}/plan", goals.plan, "latest plan of a goal", Plan),
     ]
@@ -196,7 +197,9 @@ def _forecasting(
     """What the forecasting API says of goals beyond its own tables."""
     path = f"{FORECASTING}/goals"
     execute = [
-        Endpoint("POST", at, goals.execute, "ask for a plan now", RequestedAnswer, Said, 202)
+        Endpoint(
+            "POST", at, goals.execute, "ask for a plan now", RequestedAnswer, ExecuteRequest, 202
+        )
         for at in (f"{path}/{{goal_id}}/execute", f"{path}/{{entity_id}}/{{goal_id}}/execute")
     ]
     return [

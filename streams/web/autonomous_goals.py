@@ -29,6 +29,7 @@ from streams.web.answers import Refused, answer
 from streams.web.commands import Commands, now_ms
 from streams.web.entity_rows import EntityRows, age, as_record
 from streams.web.goal_messages import (
+    ExecuteRequest,
     GoalChange,
     GoalMessage,
     GoalSummary,
@@ -129,14 +130,23 @@ class AutonomousGoals:
         """Ask for a plan now instead of at the next occasion."""
         self._commands.require_token()
         query(request, ())
-        said = await body_as(request, Said)
+        said = await body_as(request, ExecuteRequest)
         goal = await self._open(request)
+        told = (
+            "a plan is made for show; GET .../plan shows it with what is expected of it"
+            if said.dry_run
+            else "a plan is asked for; what it may do is decided as for any other"
+        )
         return await self._commands.to_entity(
             goal.entity_id,
             "goal.execute",
-            "a plan is asked for; what it may do is decided as for any other",
+            told,
             target=goal.goal_id,
-            arguments={"by": said.by, "reason": said.reason},
+            arguments={
+                "by": said.by,
+                "reason": said.reason,
+                "dry_run": "true" if said.dry_run else "",
+            },
             by=said.by,
         )
 

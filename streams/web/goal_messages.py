@@ -114,6 +114,13 @@ class Said(Message, frozen=True, kw_only=True):
     reason: Text = ""
 
 
+class ExecuteRequest(Said, frozen=True, kw_only=True):
+    """Who wants a plan, and why."""
+
+    dry_run: bool = False
+    """Only show the plan and what is expected of it."""
+
+
 class Signed(Message, frozen=True, kw_only=True):
     """Who decides, and why."""
 

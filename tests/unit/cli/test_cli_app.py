@@ -42,6 +42,12 @@ def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
+def test_handlers_named_by_flag_stand_above_those_set() -> None:
+    result = invoke("--set", "kafka.bootstrap=embedded", "worker", "--handlers", "no.such_module")
+    assert result.exit_code != 0
+    assert "no.such_module" in result.stderr
+
+
 CODE_ONLY = {
     "forecasting.min_points": (12, "forecasting.min_points"),
     "forecasting.horizon": (36, "forecasting.horizon"),

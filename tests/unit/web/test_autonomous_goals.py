@@ -272,6 +272,17 @@ async def test_what_is_asked_of_a_goal_becomes_a_command(
     assert (sent.issued_by, sent.arguments["reason"]) == ("ann", "because")
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_plan_may_be_asked_for_show(
+    web: httpx.AsyncClient, source: AgentSource, dry_run: bool
+) -> None:
+    source.add_goal("g1")
+    response = await web.post(f"{API}/goals/shop/g1/execute", json={"dry_run": dry_run})
+    (sent,) = source.commands()
+    assert response.status_code == 202
+    assert sent.arguments.get("dry_run", "") == ("true" if dry_run else "")
+
+
 @pytest.mark.parametrize("path", ["cancel", "execute"])
 async def test_closed_and_unknown_goals_are_refused(
     web: httpx.AsyncClient, source: AgentSource, path: str
