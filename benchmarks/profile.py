@@ -32,7 +32,7 @@ from benchmarks.load import PARTITIONS, Workload, fill, metric_schema_id
 from benchmarks.stack import kafka
 from streams.core.config import HOUR_MS, CoreConfig, ForecastConfig
 from streams.core.partition import Partition
-from streams.core.store import Write
+from streams.core.store import NothingStored, Write
 from streams.runtime.outbox import Outbox
 from streams.wire.columns import MetricDecoder
 from streams.wire.registry import EmbeddedRegistry
@@ -104,14 +104,6 @@ class Stages:
         table.add_row("all", f"{1e6 * total / records:.2f}")
         table.add_row("events/CPU-s", f"{records / total:,.0f}")
         return table
-
-
-class NothingStored:
-    """State of a worker that has never run."""
-
-    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        del table
-        return [None] * len(keys)
 
 
 async def fetch(bootstrap: str, topic: str, records: int, stages: Stages) -> list[Slice]:

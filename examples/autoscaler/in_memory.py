@@ -16,18 +16,12 @@ from streams.core.batch import MetricBatch, Positioned, series_key
 from streams.core.emission import Dispatch
 from streams.core.outcomes.build import interpret, outcome_for
 from streams.core.partition import Applied, Partition
+from streams.core.store import NothingStored
 from streams.records import Metric, Outcome, Record
 from streams.settings import Settings
 
 SOURCES = ("actions", "outcomes")
 """Topics that the engine reads of what it writes itself."""
-
-
-class _Nothing:
-    """A store without a value."""
-
-    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [None] * len(keys)
 
 
 class InMemory:
@@ -40,7 +34,7 @@ class InMemory:
         self._fleet = fleet
         self._handlers = handlers(fleet)
         config = settings.core(self._handlers.catalogue())
-        self._partition = Partition(0, config, _Nothing())
+        self._partition = Partition(0, config, NothingStored())
         self._offsets: Counter[str] = Counter()
 
     def run(self) -> None:

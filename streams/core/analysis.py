@@ -10,6 +10,7 @@ from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.breach_watch import BreachWatch
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.goals.setting.watch import GoalSetter, always
+from streams.core.names import FORECASTS
 from streams.core.pattern_watch import PatternWatch
 from streams.core.regression_watch import RegressionWatch
 from streams.core.series import SeriesStore
@@ -18,7 +19,6 @@ from streams.core.states.resource import is_resource
 from streams.core.turn import Turn
 from streams.records import Forecast
 
-FORECASTS = "forecasts"
 MOST_METRICS = 256
 """Metrics of one entity that are looked at together."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from streams.core.forecasting.results import Finding, ModelChange
+from streams.core.names import ENGINE
 from streams.core.turn import Turn
 from streams.records import Action, Event, Metric, Outcome, Tag
 
-EVENTS = "events"
-SOURCE = "goalstream"
+SOURCE = ENGINE
 """Source of the engine's own events: they are not input when they come back."""
 ANOMALY_EVENT = "metric_anomaly"
 DRIFT_EVENT = "forecast_drift"

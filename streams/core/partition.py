@@ -21,14 +21,13 @@ from streams.core.emission import Dispatch, Emission, Position, Rejection
 from streams.core.entities import EntityStore
 from streams.core.entity import EntityState, StoredWake
 from streams.core.forecasting.results import Finding, ModelChange, SeriesForecast
+from streams.core.names import METRICS
 from streams.core.rules import Rules
 from streams.core.series import SeriesStore
 from streams.core.store import ENTITIES, MODELS, SERIES, StateReader, Write
 from streams.core.ticks import EVERYBODY, Wakes
 from streams.core.turn import Turn
 from streams.records import Action
-
-METRICS = "metrics"
 
 
 class Applied(NamedTuple):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from streams.core.batch import FloatArray, series_key
 from streams.core.config import CoreConfig
 from streams.core.forecasting.results import Finding
+from streams.core.names import PATTERNS
 from streams.core.patterns.detector import Origin
 from streams.core.patterns.learner import PatternLearner
 from streams.core.series import SeriesStore
 from streams.core.turn import Turn
 from streams.records import Event, Pattern
 
-PATTERNS = "patterns"
 PAIRS_AT_ONCE = 4
 """Other metrics that one analysis compares with; further ones have their turn later."""
 SAME_STEP = 1.5

@@ -19,7 +19,6 @@ from streams.core.forecasting.results import Finding, SeriesForecast
 from streams.core.goals.keeper import Goalkeeper
 from streams.core.goals.targets import GOAL_STATE
 from streams.core.incidents import (
-    EVENTS,
     SOURCE,
     anomaly_event,
     drift_event,
@@ -27,11 +26,11 @@ from streams.core.incidents import (
     execution_event,
     model_event,
 )
+from streams.core.names import EVENTS, METRICS, PREDICTIONS
 from streams.core.pattern_watch import PatternWatch
 from streams.core.regression_watch import RegressionWatch
 from streams.core.safety.commands import set_killed, set_mode, set_running
 from streams.core.series import SeriesStore
-from streams.core.state_watch import PREDICTIONS
 from streams.core.ticks import TICK
 from streams.core.transfer import IMPORT, decode_knowledge, is_empty
 from streams.core.turn import Turn
@@ -47,7 +46,6 @@ from streams.records import (
     Record,
 )
 
-METRICS = "metrics"
 _JSON = frozenset({"actions", "dependencies", "metadata"})
 """Arguments of goal.create that are lists or maps, given as JSON text."""
 
@@ -85,10 +83,10 @@ class Rules:
             "plan.reject": self._autonomy.reject,
             "plan.cancel": self._autonomy.cancel_plan,
             "mode.set": self._set_mode,
-            "agent.start": self._start,
-            "agent.stop": self._stop,
+            "agent.start": self._run,
+            "agent.stop": self._run,
             "agent.kill": self._kill,
-            "agent.release": self._release,
+            "agent.release": self._kill,
             "analysis.run": self._analyse,
             IMPORT: self._import,
         }
@@ -261,26 +259,17 @@ class Rules:
         except InvalidRecord as error:
             turn.reject("invalid_mode", str(error))
 
-    def _start(self, turn: Turn, command: Command) -> None:
-        turn.state.controls = set_running(
-            turn.state.controls, True, by=command.issued_by, now=turn.now
-        )
-
-    def _stop(self, turn: Turn, command: Command) -> None:
-        turn.state.controls = set_running(
-            turn.state.controls, False, by=command.issued_by, now=turn.now
-        )
+    def _run(self, turn: Turn, command: Command) -> None:
+        state, by = turn.state, command.issued_by
+        running = command.command == "agent.start"
+        state.controls = set_running(state.controls, running, by=by, now=turn.now)
 
     def _kill(self, turn: Turn, command: Command) -> None:
-        reason = command.arguments.get("reason") or f"pulled by {command.issued_by or 'request'}"
-        turn.state.controls = set_killed(
-            turn.state.controls, reason, by=command.issued_by, now=turn.now
-        )
-
-    def _release(self, turn: Turn, command: Command) -> None:
-        turn.state.controls = set_killed(
-            turn.state.controls, "", by=command.issued_by, now=turn.now
-        )
+        state, by = turn.state, command.issued_by
+        reason = ""
+        if command.command == "agent.kill":
+            reason = command.arguments.get("reason") or f"pulled by {by or 'request'}"
+        state.controls = set_killed(state.controls, reason, by=by, now=turn.now)
 
     def _analyse(self, turn: Turn, command: Command) -> None:
         """Analyse every metric of the entity now, or the one that the command names."""

@@ -6,14 +6,13 @@ from functools import partial
 
 from streams.core.batch import series_key
 from streams.core.config import CoreConfig, MetricConfig
+from streams.core.names import PREDICTIONS
 from streams.core.series import SeriesStore
 from streams.core.states.outlook import look_ahead
 from streams.core.states.predictions import bottleneck_predictions, state_prediction
 from streams.core.states.resource import Resource, is_resource
 from streams.core.turn import Turn
 from streams.records import Pattern, Prediction
-
-PREDICTIONS = "predictions"
 
 
 class StateWatch:

@@ -24,6 +24,14 @@ class StateReader(Protocol):
         ...
 
 
+class NothingStored:
+    """A store without a value, of whoever begins from nothing."""
+
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """None for every key."""
+        return [None] * len(keys)
+
+
 class Write(NamedTuple):
     """One value to store; ``value`` None deletes."""
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from streams.core.ids import stable_id
+from streams.core.names import ENGINE
 from streams.core.partition import Partition
 from streams.core.ticks import TICK, Wake
 from streams.errors import Unavailable
@@ -98,5 +99,5 @@ def _tick(entity: str, wake: Wake, time: int) -> Command:
         timestamp=time,
         command_id=stable_id("tick", entity, wake.at, time),
         command=TICK,
-        issued_by="goalstream",
+        issued_by=ENGINE,
     )

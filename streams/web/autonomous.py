@@ -13,7 +13,6 @@ from streams.core.states.system_state import SystemState
 from streams.records import Plan, Prediction
 from streams.web.answers import SECURITY_HEADERS, Refused, answer
 from streams.web.autonomous_goals import open_goals
-from streams.web.commands import now_ms
 from streams.web.control_messages import (
     AgentStatistics,
     ExecutorState,
@@ -25,6 +24,7 @@ from streams.web.control_messages import (
     StatusAnswer,
 )
 from streams.web.entity_rows import as_record
+from streams.web.ingest import now_ms
 from streams.web.requests import query_as
 from streams.web.source import ViewSource
 from streams.web.summaries import (

@@ -26,7 +26,7 @@ from streams.records import (
     Priority,
 )
 from streams.web.answers import Refused, answer
-from streams.web.commands import Commands, now_ms
+from streams.web.commands import Commands
 from streams.web.entity_rows import EntityRows, age, as_record
 from streams.web.goal_messages import (
     ExecuteRequest,
@@ -37,7 +37,7 @@ from streams.web.goal_messages import (
     OpenGoalsRequest,
     Said,
 )
-from streams.web.ingest import millis_of
+from streams.web.ingest import millis_of, now_ms
 from streams.web.requests import body_as, query, query_as
 from streams.web.sweep import Sweep, Swept, all_complete, all_unavailable
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +12,7 @@ from streams.core.ticks import EVERYBODY
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
 from streams.web.answers import answer
-from streams.web.ingest import require_token
+from streams.web.ingest import now_ms, require_token
 from streams.web.source import ViewSource
 
 
@@ -123,10 +122,6 @@ def requested(
         written=[WrittenAt(partition=at.partition, offset=at.offset) for at in written],
     )
     return answer(body, 200 if unchanged else 202)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _command(

@@ -9,7 +9,7 @@ from streams.core.safety.commands import set_mode
 from streams.core.safety.modes import Controls
 from streams.errors import GoalstreamError, InvalidRecord
 from streams.web.answers import Refused, answer
-from streams.web.commands import Commands, now_ms
+from streams.web.commands import Commands
 from streams.web.control_messages import (
     AnalysisRequest,
     Control,
@@ -20,6 +20,7 @@ from streams.web.control_messages import (
     ScopeRequest,
 )
 from streams.web.goal_messages import Said
+from streams.web.ingest import now_ms
 from streams.web.requests import body_as, query, query_as
 from streams.web.rows import Rows
 from streams.web.source import ViewSource

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from streams.core.learning.insights import Insights
 from streams.records import Goal, Plan, PlanStatus, StepStatus
 from streams.web.answers import answer
-from streams.web.commands import now_ms
 from streams.web.control_messages import Control, ScopeRequest
 from streams.web.entity_rows import as_record
+from streams.web.ingest import now_ms
 from streams.web.requests import query_as
 from streams.web.source import AutonomyFacts, ViewSource
 from streams.web.summaries import control_of, counters_of

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from streams.core.transfer import IMPORT
 from streams.records import Command
 from streams.web.answers import Refused, answer
-from streams.web.commands import now_ms
 from streams.web.forecast_messages import Limit, RowsAnswer
+from streams.web.ingest import now_ms
 from streams.web.requests import Message, Name, body_as, query
 from streams.web.rows import Rows
 

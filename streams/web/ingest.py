@@ -118,7 +118,7 @@ class Ingest:
 
     async def metrics(self, request: Request) -> Response:
         require_token(writable=self._writable)
-        batch, now = await body_as(request, MetricBatch), _now_ms()
+        batch, now = await body_as(request, MetricBatch), now_ms()
         records = [
             _metric(message, now, f"metrics[{index}].")
             for index, message in enumerate(batch.metrics)
@@ -134,7 +134,7 @@ class Ingest:
     async def _metric(self, request: Request, kind: type[MetricMessage]) -> Response:
         require_token(writable=self._writable)
         message = await body_as(request, kind)
-        return await self._write("metrics", [_metric(message, _now_ms())])
+        return await self._write("metrics", [_metric(message, now_ms())])
 
     async def _event(self, request: Request, kind: type[EventMessage]) -> Response:
         require_token(writable=self._writable)
@@ -142,7 +142,7 @@ class Ingest:
         event = Event(
             entity_id=message.entity_id,
             entity_type=message.entity_type,
-            timestamp=moment_of(message.timestamp, _now_ms()),
+            timestamp=moment_of(message.timestamp, now_ms()),
             correlation_id=message.correlation_id,
             event_id=message.event_id or str(uuid.uuid4()),
             event_type=message.event_type,
@@ -219,5 +219,5 @@ def _bad(field: str, value: object, remedy: str) -> Refused:
     return Refused(422, "out of range", field=field, value=value, remedy=remedy)
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000

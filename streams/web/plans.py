@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from streams.records import Plan, PlanStatus
 from streams.web.answers import Refused, answer
-from streams.web.commands import Commands, now_ms
+from streams.web.commands import Commands
 from streams.web.control_messages import ScopeRequest
 from streams.web.entity_rows import EntityRows
 from streams.web.goal_messages import PlansAnswer, PlansRequest, Signed
+from streams.web.ingest import now_ms
 from streams.web.requests import body_as, query, query_as, require_one_of
 from streams.web.sweep import Sweep, Swept
 

@@ -14,7 +14,7 @@ from confluent_kafka import Message
 
 from streams.core.emission import Emission
 from streams.core.partition import Partition
-from streams.core.store import TABLES
+from streams.core.store import TABLES, NothingStored
 from streams.records import (
     Alert,
     DeadLetter,
@@ -60,13 +60,6 @@ class Read:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-class EmptyStore:
-    """Nothing is stored: the replay begins from nothing and keeps everything in memory."""
-
-    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [None] * len(keys)
-
-
 @dataclass
 class Verdict:
     """What was found; all lists are empty after a run in which nothing went wrong."""
@@ -109,7 +102,7 @@ def verify(deployment: Deployment, metrics: int) -> Verdict:
     replayed: dict[str, Table] = {table: {} for table in TABLES}
     inputs = {source: _by_partition(deployment, source) for source in ("goals", "metrics")}
     for number in range(PARTITIONS):
-        part = Partition(number, deployment.settings.core(), EmptyStore())
+        part = Partition(number, deployment.settings.core(), NothingStored())
         for emission in _replay(part, inputs["goals"][number], inputs["metrics"][number]):
             key = emission.topic, identity(emission.record)
             expected[key] = deployment.encode(emission.topic, emission.record)

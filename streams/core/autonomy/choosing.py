@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streams.core.autonomy.readings import Readings
 from streams.core.config import CoreConfig
 from streams.core.entity import EntityState
+from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.progress import signed_gap
 from streams.core.learning.bandit import Choice, choose
 from streams.core.learning.state import is_blocked, learned_effect
@@ -36,16 +37,26 @@ class Chooser:
         self._readings = readings
 
     def choose(
-        self, state: EntityState, goal: Goal, proposals: Sequence[Proposal], now: int, seed: str
+        self,
+        state: EntityState,
+        goal: Goal,
+        proposals: Sequence[Proposal],
+        *,
+        forecast: SeriesForecast | None,
+        now: int,
+        seed: str,
     ) -> Chosen | None:
-        """One of ``proposals``; None when all are blocked, since they did not help lately."""
+        """One of ``proposals``; None when all are blocked, since they did not help lately.
+
+        ``forecast`` is that of the goal's metric, ``seed`` makes the choice repeatable.
+        """
         metric = goal.target_metric
         context = self._context(state, goal, now)
         choice = choose(
             state.learning,
             [proposal.name for proposal in proposals],
             context,
-            priors=self._priors(state, goal, proposals),
+            priors=_priors(state, goal, proposals, forecast),
             blocked={
                 each.name
                 for each in proposals
@@ -67,24 +78,26 @@ class Chooser:
             "hour_sin": round(math.sin(angle), 9),
         }
 
-    def _priors(
-        self, state: EntityState, goal: Goal, proposals: Sequence[Proposal]
-    ) -> dict[str, float]:
-        """Each candidate tried on the forecast: the share of what is missing that it would bring,
-        by the effect that is declared; where none is, by the one that was measured."""
-        metric = goal.target_metric
-        forecast = self._readings.forecast(state, metric)
-        path: list[float] = [] if forecast is None else forecast.mean.tolist()
-        learned = {
-            each.name: known[0]
-            for each in proposals
-            if each.effect is None
-            and (known := learned_effect(state.learning, each.name, metric)) is not None
-        }
-        ranked = rank(proposals, path, goal, learned=learned)
-        return {each.proposal.name: each.gain for each in ranked}
-
     def _gap(self, state: EntityState, goal: Goal) -> float:
         """What is missing to the target, signed; 0 without a value."""
         value = self._readings.value(state, goal.target_metric)
         return 0.0 if value is None else signed_gap(goal.target_value, value)
+
+
+def _priors(
+    state: EntityState,
+    goal: Goal,
+    proposals: Sequence[Proposal],
+    forecast: SeriesForecast | None,
+) -> dict[str, float]:
+    """Each candidate tried on the forecast: the share of what is missing that it would bring,
+    by the effect that is declared; where none is, by the one that was measured."""
+    path: list[float] = [] if forecast is None else forecast.mean.tolist()
+    learned = {
+        each.name: known[0]
+        for each in proposals
+        if each.effect is None
+        and (known := learned_effect(state.learning, each.name, goal.target_metric)) is not None
+    }
+    ranked = rank(proposals, path, goal, learned=learned)
+    return {each.proposal.name: each.gain for each in ranked}

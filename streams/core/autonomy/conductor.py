@@ -5,7 +5,6 @@ from __future__ import annotations
 from streams.core.autonomy.counters import count_plan
 from streams.core.autonomy.expecting import Expecter
 from streams.core.autonomy.gatekeeper import Gatekeeper, moved
-from streams.core.autonomy.journal import ACTIONS, alert, decide, store_plan
 from streams.core.autonomy.readings import Readings
 from streams.core.config import CoreConfig
 from streams.core.effects.expectation import acted, bound, settle_ms
@@ -22,7 +21,9 @@ from streams.core.execution.machine import (
 from streams.core.execution.report import result
 from streams.core.execution.unfinished import lease_over
 from streams.core.goals.keeper import Goalkeeper
+from streams.core.journal import alert, decide, store_plan
 from streams.core.learning.record import observe_plan
+from streams.core.names import ACTIONS, ENGINE, OUTCOMES
 from streams.core.planning.due import select
 from streams.core.safety.approval import awaits_approval, expire
 from streams.core.safety.budget import note_act
@@ -30,7 +31,6 @@ from streams.core.safety.gate import GateDecision
 from streams.core.turn import Turn
 from streams.records import Goal, Outcome, Plan, PlanStatus, Severity
 
-OUTCOMES = "outcomes"
 EXHAUSTED = "every attempt that is permitted was made"
 
 
@@ -50,7 +50,8 @@ class Conductor:
         """All that is due for the plans of the entity."""
         for plan in _live(turn):
             self._tidy(turn, plan)
-        self._start(turn)
+        if any(plan.status is not PlanStatus.RUNNING for plan in _live(turn)):
+            self._start(turn)
         for plan in _live(turn):
             if plan.status is PlanStatus.RUNNING:
                 self._advance(turn, plan)
@@ -107,7 +108,7 @@ class Conductor:
             turn.now,
             limit=self._config.planning.max_concurrent_goals,
             goals=state.goals,
-            free=self._readings.free(state),
+            free=self._readings.free(state, _required(turn)),
             actions=self._config.actions,
         )
         for plan, reason in chosen.blocked:
@@ -164,7 +165,7 @@ class Conductor:
             expected_lower=plan.expected_lower,
             expected_upper=plan.expected_upper,
             mode="" if made is None else made.mode,
-            actor=plan.approved_by,
+            actor=plan.approved_by or ENGINE,
         )
         self.put(turn, plan, running)
 
@@ -173,7 +174,10 @@ class Conductor:
         state = turn.state
         made = state.choices.get(plan.plan_id)
         declared = None if made is None else made.declared
-        found = self._expecter.expect(state, goal, plan, declared, turn.now)
+        forecast = self._readings.forecast(state, goal.target_metric)
+        found = self._expecter.expect(
+            state, goal, plan, declared=declared, forecast=forecast, now=turn.now
+        )
         if found is None or made is None:
             return
         state.expectations[plan.plan_id] = bound(
@@ -233,6 +237,12 @@ class Conductor:
         for plan in ended[: max(0, len(ended) - self._config.planning.plans_kept)]:
             del state.plans[plan.plan_id]
             state.choices.pop(plan.plan_id, None)
+
+
+def _required(turn: Turn) -> list[str]:
+    """Resources that some plan that has not ended needs."""
+    needed = (name for plan in _live(turn) for name in plan.resource_requirements)
+    return sorted(set(needed))
 
 
 def _live(turn: Turn) -> list[Plan]:

@@ -6,6 +6,7 @@ from streams.core.autonomy.readings import Readings
 from streams.core.config import CoreConfig
 from streams.core.effects.expectation import Expectation, expect, settle_ms
 from streams.core.entity import EntityState
+from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.progress import signed_gap
 from streams.core.learning.state import learned_effect
 from streams.core.planning.proposal import Proposal
@@ -21,10 +22,17 @@ class Expecter:
         self._steered = frozenset(rule.capacity_metric for rule in config.setting.scaling.values())
 
     def expect(
-        self, state: EntityState, goal: Goal, plan: Plan, declared: float | None, now: int
+        self,
+        state: EntityState,
+        goal: Goal,
+        plan: Plan,
+        *,
+        declared: float | None,
+        forecast: SeriesForecast | None,
+        now: int,
     ) -> Expectation | None:
-        """``declared`` is the effect that the catalogue tells. None where the goal's metric was
-        never measured.
+        """``declared`` is the effect that the catalogue tells, ``forecast`` that of the goal's
+        metric, made now. None where the metric was never measured.
 
         A metric that only acts move stays where it is without them, whatever a forecast says that
         has learned the engine's own habits; and an act for it is expected to reach the target.
@@ -40,7 +48,7 @@ class Expecter:
             Proposal(plan.proposal, plan.actions, effect),
             now=now,
             settle_ms=settle_ms(self._config.effects, plan),
-            forecast=None if steered else self._readings.forecast(state, metric),
+            forecast=None if steered else forecast,
             learned=None if steered else learned_effect(state.learning, plan.proposal, metric),
             current=current,
             config=self._config.effects,

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from streams.core.autonomy.conductor import Conductor
 from streams.core.autonomy.gatekeeper import REQUESTER, Gatekeeper
-from streams.core.autonomy.journal import alert, decide, let_go
 from streams.core.autonomy.planner import Planner, has_plan
 from streams.core.autonomy.readings import Readings
 from streams.core.autonomy.standing import Standing
@@ -18,8 +17,10 @@ from streams.core.autonomy.verifier import Verifier
 from streams.core.config import CoreConfig
 from streams.core.execution.machine import ENDED, cancel
 from streams.core.execution.timing import wake_at
-from streams.core.goals.keeper import GOALS, Goalkeeper
+from streams.core.goals.keeper import Goalkeeper
+from streams.core.journal import alert, decide, let_go
 from streams.core.learning.record import observe_action
+from streams.core.names import GOALS
 from streams.core.safety.approval import ApprovalRefusal, approve, reject
 from streams.core.series import SeriesStore
 from streams.core.turn import Turn

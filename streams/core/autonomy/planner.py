@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from streams.core.autonomy.choosing import Chooser, Chosen
 from streams.core.autonomy.expecting import Expecter
 from streams.core.autonomy.gatekeeper import Gatekeeper
-from streams.core.autonomy.journal import decide, hold, let_go, store_plan
 from streams.core.autonomy.memory import ChoiceMade
 from streams.core.autonomy.readings import Readings
 from streams.core.autonomy.standing import Standing
@@ -20,6 +19,7 @@ from streams.core.execution.machine import ENDED
 from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.relations import is_parent, ready
 from streams.core.ids import stable_id
+from streams.core.journal import decide, hold, let_go, store_plan
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
 from streams.core.planning.catalog import proposals
 from streams.core.planning.duration import estimate_ms
@@ -94,12 +94,14 @@ class Planner:
         if not options:
             return
         plan_id = turn.new_id("plan")
-        chosen = self._chooser.choose(turn.state, goal, options, turn.now, plan_id)
+        forecast = self._readings.forecast(turn.state, goal.target_metric)
+        chosen = self._chooser.choose(
+            turn.state, goal, options, forecast=forecast, now=turn.now, seed=plan_id
+        )
         if chosen is None:
             names = ", ".join(option.name for option in options)
             hold(turn, goal, f"every candidate is blocked, since none helped lately: {names}")
             return
-        forecast = self._readings.forecast(turn.state, goal.target_metric)
         draft = _Draft(goal, chosen, permission, forecast)
         try:
             plan = self._expected(turn.state, self._scheduled(turn, draft, plan_id), draft)
@@ -169,7 +171,14 @@ class Planner:
     def _expected(self, state: EntityState, plan: Plan, draft: _Draft) -> Plan:
         """The plan with what it is expected to change."""
         declared = draft.chosen.proposal.effect
-        found = self._expecter.expect(state, draft.goal, plan, declared, plan.timestamp)
+        found = self._expecter.expect(
+            state,
+            draft.goal,
+            plan,
+            declared=declared,
+            forecast=draft.forecast,
+            now=plan.timestamp,
+        )
         if found is None:
             return plan
         return replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from streams.core.batch import series_key
 from streams.core.config import CoreConfig
 from streams.core.entity import EntityState
@@ -48,12 +50,11 @@ class Readings:
                 return abs(value)
         return None
 
-    def free(self, state: EntityState) -> dict[str, float]:
-        """Resource metric to what is left of its capacity, where both are known."""
+    def free(self, state: EntityState, resources: Iterable[str]) -> dict[str, float]:
+        """What is left of the capacity of each resource, where it is known and measured."""
         free: dict[str, float] = {}
-        for metric in dict.fromkeys((*self._config.metrics, *state.metrics)):
-            known = self._config.metric(metric)
-            value = self.value(state, metric)
+        for metric in resources:
+            known, value = self._config.metric(metric), self.value(state, metric)
             if known is not None and known.capacity is not None and value is not None:
                 free[metric] = known.capacity - value
         return free

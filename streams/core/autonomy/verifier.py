@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from streams.core.autonomy.conductor import Conductor
-from streams.core.autonomy.journal import decide
 from streams.core.autonomy.readings import Readings
 from streams.core.config import CoreConfig
 from streams.core.effects.expectation import Expectation
 from streams.core.effects.impact import note
 from streams.core.effects.verification import Readiness, Verification, readiness, verify
 from streams.core.execution.machine import ENDED
+from streams.core.journal import decide
 from streams.core.learning.record import observe_effect, observe_plan
 from streams.core.safety.breaker import note_verification
 from streams.core.turn import Turn

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import structs
 
 from streams.core.ids import stable_id
+from streams.core.names import ENGINE
 from streams.records import Action, Goal, Plan, PlanStep
 
-REQUESTED_BY = "goalstream"
 AGENT = "agent"
 """Parameter that names who is to carry an action out, where that is not anyone."""
 
@@ -39,7 +39,7 @@ def step_action(plan: Plan, goal: Goal, index: int, now: int, lease_ms: int) -> 
         goal_id=plan.goal_id,
         plan_id=plan.plan_id,
         step=index,
-        requested_by=REQUESTED_BY,
+        requested_by=ENGINE,
         requested_at=now,
         deadline=_deadline(goal, now, now + lease_ms),
     )

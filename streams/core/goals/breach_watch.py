@@ -6,11 +6,10 @@ from streams.core.config import CoreConfig
 from streams.core.forecasting.results import SeriesForecast
 from streams.core.goals.breach import BreachForecast, predict_breach, prediction_record
 from streams.core.goals.setting.limits import Limit, limit_of
+from streams.core.names import PREDICTIONS
 from streams.core.series import SeriesStore
 from streams.core.turn import Turn
 from streams.records import Direction
-
-PREDICTIONS = "predictions"
 
 
 class BreachWatch:

@@ -27,15 +27,13 @@ from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_
 from streams.core.goals.report import note_goal
 from streams.core.goals.targets import read_targets, replace_targets
 from streams.core.goals.transitions import attempted, begin, fail, release
+from streams.core.journal import decide
+from streams.core.names import GOALS, SUGGESTIONS
 from streams.core.series import SeriesStore
 from streams.core.suggestions.nudge import nudge
 from streams.core.suggestions.registry import create_strategy
 from streams.core.turn import Turn
-from streams.records import Action, Decision, Event, Goal, GoalOrigin
-
-GOALS = "goals"
-SUGGESTIONS = "suggestions"
-DECISIONS = "decisions"
+from streams.records import Action, Event, Goal, GoalOrigin
 
 
 class Goalkeeper:
@@ -74,7 +72,7 @@ class Goalkeeper:
         targets, unreadable = read_targets(event.metadata)
         if unreadable:
             names = ", ".join(unreadable)
-            self._decide(turn, "ignored_target", event.event_id, f"not a finite number: {names}")
+            _refuse(turn, "ignored_target", event.event_id, f"not a finite number: {names}")
         known_values = self._reader.readings(turn.state.entity_id, targets)
         readings = {metric: reading.value for metric, reading in known_values.items()}
         event = replace(event, correlation_id=turn.correlation_id)
@@ -241,21 +239,9 @@ class Goalkeeper:
         return turn.state.remember(told, turn.now, self._config.ids_kept)
 
     def _refused(self, turn: Turn, refusal: Refusal) -> None:
-        self._decide(turn, refusal.reason.value, refusal.goal_id, refusal.text)
+        _refuse(turn, refusal.reason.value, refusal.goal_id, refusal.text)
 
-    def _decide(self, turn: Turn, chosen: str, subject_id: str, reason: str) -> None:
-        turn.emit(
-            DECISIONS,
-            Decision(
-                entity_id=turn.state.entity_id,
-                entity_type=turn.state.entity_type,
-                timestamp=turn.now,
-                correlation_id=turn.correlation_id,
-                decision_id=turn.new_id("decision"),
-                kind="refusal",
-                subject_id=subject_id,
-                inputs=turn.inputs,
-                chosen=chosen,
-                reason=reason,
-            ),
-        )
+
+def _refuse(turn: Turn, chosen: str, subject_id: str, reason: str) -> None:
+    """Publish that something was asked for and not done; nobody in particular decided it."""
+    decide(turn, "refusal", subject_id, chosen=chosen, reason=reason, actor="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streams.core.ids import stable_id
+from streams.core.names import ENGINE
 from streams.core.outcomes.result import HandlerResult, failure, interpret, timed_out
 from streams.core.outcomes.text import plain_text
 from streams.records import Action, Outcome, OutcomeStatus, Severity
@@ -17,10 +18,8 @@ __all__ = [
     "outcome_for",
     "outcome_id",
     "timed_out",
+    "unfinished",
 ]
-
-_ENGINE = "goalstream"
-"""Agent of the outcomes of actions that no handler finished."""
 
 
 def outcome_id(entity_id: str, action_id: str) -> str:
@@ -90,13 +89,13 @@ def no_handler(action: Action, now: int) -> Outcome:
         f"no handler is registered for action_type {action.action_type!r}; "
         "register one, or correct the type"
     )
-    return _unfinished(action, "NoHandler", message, now)
+    return unfinished(action, "NoHandler", message, now)
 
 
 def expired(action: Action, now: int) -> Outcome:
     """The outcome of an action whose deadline passed before its handler could start."""
     message = f"deadline {action.deadline} passed before it could start; ask again with a later one"
-    return _unfinished(action, "DeadlinePassed", message, now, OutcomeStatus.CANCELLED)
+    return unfinished(action, "DeadlinePassed", message, now, OutcomeStatus.CANCELLED)
 
 
 def interrupted(action: Action, now: int) -> Outcome:
@@ -105,16 +104,17 @@ def interrupted(action: Action, now: int) -> Outcome:
         "the worker was lost while the handler ran; check what it did before asking again, "
         "or mark the handler idempotent"
     )
-    return _unfinished(action, "Interrupted", message, now)
+    return unfinished(action, "Interrupted", message, now)
 
 
-def _unfinished(
+def unfinished(
     action: Action,
     error_type: str,
     message: str,
     now: int,
     status: OutcomeStatus = OutcomeStatus.FAILURE,
 ) -> Outcome:
+    """The outcome of an action that no handler finished, created at ``now`` (ms)."""
     result = HandlerResult(status=status, error_type=error_type, error_message=plain_text(message))
     return outcome_for(
         action,
@@ -122,7 +122,7 @@ def _unfinished(
         start_time=now,
         end_time=now,
         duration_ms=0.0,
-        agent_name=_ENGINE,
+        agent_name=ENGINE,
         agent_type="worker",
         run_id=action.plan_id or action.action_id,
     )

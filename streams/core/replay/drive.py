@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from streams.core.batch import MetricBatch
 from streams.core.config import CoreConfig
@@ -10,18 +10,11 @@ from streams.core.partition import Partition
 from streams.core.replay.marks import latest, marks
 from streams.core.replay.order import Order
 from streams.core.replay.tape import Recorded
+from streams.core.store import NothingStored
 from streams.records import Decision
 
 BATCH_ROWS = 2_000
 """Rows applied at once; results do not depend on it."""
-
-
-class Nothing:
-    """A store that holds nothing: the replay begins before the first record."""
-
-    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        """None for every key."""
-        return [None] * len(keys)
 
 
 def replay(recorded: Recorded, config: CoreConfig) -> Iterator[Decision]:
@@ -30,7 +23,7 @@ def replay(recorded: Recorded, config: CoreConfig) -> Iterator[Decision]:
     Actions and outcomes are those recorded, also where ``config`` leads to other decisions: what
     the world did is known only for what was done.
     """
-    partition = Partition(recorded.partition, config, Nothing())
+    partition = Partition(recorded.partition, config, NothingStored())
     order = Order(recorded.tapes, marks(latest(recorded.decisions), recorded.partition))
     for run in order.runs():
         for start in range(run.start, run.end, BATCH_ROWS):

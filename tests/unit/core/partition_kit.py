@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any
@@ -126,6 +126,34 @@ class Seen:
 
     def records(self, topic: str) -> list[Any]:
         return [emission.record for emission in self.emissions if emission.topic == topic]
+
+
+def run_cut(
+    config: CoreConfig, log: Sequence[Entry], cuts: Mapping[int, int]
+) -> tuple[Seen, MemoryStore]:
+    """Apply a log in batches; ``cuts`` says behind how many records, and what happens there:
+
+    0 nothing, 1 a checkpoint, 2 a checkpoint after which nothing stays in memory, 3 a checkpoint
+    of few models, 4 a restart after a checkpoint.
+    """
+    store, seen = MemoryStore(), Seen()
+    partition = Partition(NUMBER, config, store)
+    done = 0
+    for batch in batches(log, cuts):
+        seen.add(batch[0].source, apply_batch(partition, batch))
+        done += len(batch)
+        what = cuts.get(done, 0)
+        if what:
+            store.save(partition.snapshot(400 if what == 3 else None))
+        if what == 2:
+            partition.evict(0, 0)
+            assert not partition.resident
+        elif what == 3:
+            partition.evict(1, 1)
+        elif what == 4:
+            partition = Partition(NUMBER, config, store)
+    store.save(partition.snapshot(None))
+    return seen, store
 
 
 class Bench:

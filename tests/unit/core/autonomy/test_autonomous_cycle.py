@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from streams.core.autonomy.journal import ENGINE
 from streams.core.config import ForecastConfig
 from streams.core.goals.explanation import explain
 from streams.core.learning.insights import insights
+from streams.core.names import ENGINE
 from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import ActionSpec
 from streams.records import (

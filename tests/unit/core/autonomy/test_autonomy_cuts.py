@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -25,16 +24,17 @@ from tests.unit.core.partition_kit import (
     START,
     Entry,
     MemoryStore,
-    Seen,
     apply_batch,
-    batches,
     command,
     goal,
     metric,
+    run_cut,
 )
 from tests.unit.core.random_input import random_lists
 
 MOST = 100
+CUTS = (0, 1, 2, 4)
+"""What happens at a cut, see ``run_cut``: all but a checkpoint of few models."""
 SECOND = 1000
 ENTITIES = ("a", "b")
 METRIC_NAMES = ("load", "queue")
@@ -174,40 +174,20 @@ def written(config: CoreConfig, seed: int, size: int) -> list[Entry]:
     return writer.log
 
 
-def run(config: CoreConfig, log: Sequence[Entry], cuts: dict[int, int]) -> tuple[Seen, MemoryStore]:
-    """Apply a log in batches; ``cuts``: behind how many records, and what happens there: 0
-    nothing, 1 a checkpoint, 2 one after which nothing stays in memory, 3 a restart behind it."""
-    store, seen = MemoryStore(), Seen()
-    partition = Partition(NUMBER, config, store)
-    applied = 0
-    for batch in batches(log, cuts):
-        seen.add(batch[0].source, apply_batch(partition, batch))
-        applied += len(batch)
-        what = cuts.get(applied, 0)
-        if what:
-            store.save(partition.snapshot(None))
-        if what == 2:
-            partition.evict(0, 0)
-        elif what == 3:
-            partition = Partition(NUMBER, config, store)
-    store.save(partition.snapshot(None))
-    return seen, store
-
-
 @given(
     config=configs,
     seed=st.integers(0, 2**32 - 1),
     size=st.integers(1, MOST),
-    cuts=random_lists(lambda random: (random.randint(1, MOST), random.randint(0, 3)), 30),
+    cuts=random_lists(lambda random: (random.randint(1, MOST), random.choice(CUTS)), 30),
 )
 @settings(max_examples=25)
 def test_acting_does_not_depend_on_cuts_checkpoints_or_restarts(
     config: CoreConfig, seed: int, size: int, cuts: list[tuple[int, int]]
 ) -> None:
     log = written(config, seed, size)
-    whole, stored = run(config, log, {})
-    single, stored_single = run(config, log, dict.fromkeys(range(1, len(log)), 0))
-    random, stored_random = run(config, log, dict(cuts))
+    whole, stored = run_cut(config, log, {})
+    single, stored_single = run_cut(config, log, dict.fromkeys(range(1, len(log)), 0))
+    random, stored_random = run_cut(config, log, dict(cuts))
     assert single.by_source() == whole.by_source() == random.by_source()
     assert single.dispatches == whole.dispatches == random.dispatches
     assert single.rejections == whole.rejections == random.rejections
@@ -224,7 +204,7 @@ def test_the_random_input_does_reach_plans_acts_and_verifications() -> None:
         safety=SafetyConfig(mode=Mode.ACT, cooldown_ms=STEP, min_coverage=0.0),
         effects=EffectsConfig(settle_ms=STEP),
     )
-    seen, _ = run(config, written(config, 7, 400), {})
+    seen, _ = run_cut(config, written(config, 7, 400), {})
     kinds = {decision.kind for decision in seen.records("decisions")}
     assert {"plan", "act", "result", "verification"} <= kinds
     assert {plan.status for plan in seen.records("plans")} >= {PlanStatus.DONE, PlanStatus.FAILED}
@@ -236,7 +216,7 @@ def test_whatever_happens_each_action_is_asked_for_once_and_budgets_hold(
     config: CoreConfig, seed: int, size: int
 ) -> None:
     log = written(config, seed, size)
-    seen, _ = run(config, log, {})
+    seen, _ = run_cut(config, log, {})
     asked = [action.action_id for action in seen.records("actions")]
     assert len(asked) == len(set(asked))
     dispatched = [action_id for action_id, _ in seen.dispatches]

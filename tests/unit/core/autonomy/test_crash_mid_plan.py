@@ -8,9 +8,9 @@ from enum import StrEnum
 
 import pytest
 
-from streams.core.autonomy.journal import ACTIONS
 from streams.core.entity import decode_wake
 from streams.core.execution.machine import ENDED
+from streams.core.names import ACTIONS
 from streams.core.outcomes.build import interrupted
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.store import ENTITIES

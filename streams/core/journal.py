@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from streams.core.names import ALERTS, DECISIONS, ENGINE, PLANS
 from streams.core.turn import Turn
 from streams.records import Alert, Decision, Goal, Plan, Severity
 
-DECISIONS = "decisions"
-PLANS = "plans"
-ACTIONS = "actions"
-ALERTS = "alerts"
-ENGINE = "goalstream"
 
-
-def decide(turn: Turn, kind: str, subject_id: str, *, correlation_id: str, **fields: Any) -> str:
-    """Publish a decision about ``subject_id``; returns its id."""
+def decide(
+    turn: Turn,
+    kind: str,
+    subject_id: str,
+    *,
+    correlation_id: str = "",
+    actor: str = ENGINE,
+    **fields: Any,
+) -> str:
+    """Publish a decision about ``subject_id``, of the record's chain unless another is given;
+    returns its id."""
     decision_id = turn.new_id("decision")
     turn.emit(
         DECISIONS,
@@ -28,7 +32,7 @@ def decide(turn: Turn, kind: str, subject_id: str, *, correlation_id: str, **fie
             kind=kind,
             subject_id=subject_id,
             inputs=turn.inputs,
-            actor=fields.pop("actor", "") or ENGINE,
+            actor=actor,
             **fields,
         ),
     )
