@@ -31,8 +31,8 @@ from benchmarks.cluster import create_topic, delete_topics
 from benchmarks.load import PARTITIONS, Workload, fill, metric_schema_id
 from benchmarks.stack import kafka
 from streams.core.config import HOUR_MS, CoreConfig, ForecastConfig
+from streams.core.kernel.store import NothingStored, Write
 from streams.core.partition import Partition
-from streams.core.store import NothingStored, Write
 from streams.runtime.outbox import Outbox
 from streams.wire.columns import MetricDecoder
 from streams.wire.registry import EmbeddedRegistry

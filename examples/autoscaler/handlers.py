@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from examples.autoscaler.service import UNITS, Fleet
-from streams.core.goals.setting.scaling import SCALE_TO
+from streams.core.goal_rules.scaling import SCALE_TO
 from streams.core.planning.config import ActionSpec
 from streams.runtime.handlers import Handler, HandlerRegistry
 

@@ -12,11 +12,11 @@ import numpy as np
 from examples.autoscaler.handlers import handlers
 from examples.autoscaler.service import Fleet, Service
 from examples.autoscaler.tally import Tally
-from streams.core.batch import MetricBatch, Positioned, series_key
-from streams.core.emission import Dispatch
+from streams.core.kernel.batch import MetricBatch, Positioned, series_key
+from streams.core.kernel.emission import Dispatch
+from streams.core.kernel.store import NothingStored
 from streams.core.outcomes.build import interpret, outcome_for
 from streams.core.partition import Applied, Partition
-from streams.core.store import NothingStored
 from streams.records import Metric, Outcome, Record
 from streams.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from examples.autoscaler.loads import STEP_MS, UNIT
 from examples.autoscaler.service import DEMAND, UNITS
-from streams.core.goals.setting.scaling import ScalingRule
+from streams.core.goal_rules.scaling import ScalingRule
 from streams.settings import EMBEDDED, Settings
 
 APP_ID = "goalstream-autoscaler"

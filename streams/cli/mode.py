@@ -10,9 +10,9 @@ import typer
 
 from streams.cli.requests import By, send_command
 from streams.cli.views import LOCAL, AsJson, Entity, Url, moment, read_view
+from streams.core.kernel.timers import EVERYBODY
 from streams.core.safety.commands import set_mode
 from streams.core.safety.modes import Controls
-from streams.core.ticks import EVERYBODY
 from streams.errors import ConfigError, InvalidRecord
 
 app = typer.Typer(help="Show and set what may be done without a person.", no_args_is_help=True)

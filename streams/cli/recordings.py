@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from streams.cli.consume import Received
-from streams.core.batch import MetricBatch, Positioned, series_key
+from streams.core.kernel.batch import MetricBatch, Positioned, series_key
 from streams.core.partition import METRICS
 from streams.core.replay.tape import Recorded, metrics_tape, records_tape
 from streams.errors import ConfigError, InvalidRecord, UnknownName

@@ -10,7 +10,7 @@ import typer
 
 from streams.cli.publisher import Publisher
 from streams.cli.state import CliState
-from streams.core.ticks import EVERYBODY
+from streams.core.kernel.timers import EVERYBODY
 from streams.records import Command, Record
 from streams.runtime.connect import opened_registry, topology_of
 

@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 
 from streams.cli.rows import to_ms
-from streams.core.batch import FloatArray, IntArray
+from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import ConfigError, InvalidRecord
 
 SECONDS_BELOW = 1e11

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from streams.core.capacity.config import StateConfig
 from streams.core.effects.config import EffectsConfig
 from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.forecasting.regressors import RegressorConfig
-from streams.core.goals.setting.config import SettingConfig
+from streams.core.goal_rules.config import SettingConfig
 from streams.core.learning.config import LearningConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import SafetyConfig
-from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 

@@ -14,19 +14,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.core.batch import BoolArray, IntArray, MetricBatch, Positioned, series_key
-from streams.core.columns import group, previous_values
 from streams.core.config import CoreConfig
-from streams.core.emission import Dispatch, Emission, Position, Rejection
-from streams.core.entities import EntityStore
-from streams.core.entity import EntityState, StoredWake
-from streams.core.forecasting.results import Finding, ModelChange, SeriesForecast
-from streams.core.names import METRICS
+from streams.core.kernel.batch import BoolArray, IntArray, MetricBatch, Positioned, series_key
+from streams.core.kernel.columns import group, previous_values
+from streams.core.kernel.emission import Dispatch, Emission, Position, Rejection
+from streams.core.kernel.entities import EntityStore
+from streams.core.kernel.entity import EntityState, StoredWake
+from streams.core.kernel.model_results import Finding, ModelChange, SeriesForecast
+from streams.core.kernel.names import METRICS
+from streams.core.kernel.store import ENTITIES, MODELS, SERIES, StateReader, Write
+from streams.core.kernel.timers import EVERYBODY, Timers
+from streams.core.kernel.turn import Turn
 from streams.core.rules import Rules
-from streams.core.series import SeriesStore
-from streams.core.store import ENTITIES, MODELS, SERIES, StateReader, Write
-from streams.core.ticks import EVERYBODY, Wakes
-from streams.core.turn import Turn
+from streams.core.series.store import SeriesStore
 from streams.records import Action
 
 
@@ -61,7 +61,7 @@ class Partition:
         self._applied: dict[str, int] = {}
         self._pending: dict[tuple[str, str], int] = {}
         """Entity and action id -> offset of actions without an outcome."""
-        self.wakes = Wakes()
+        self.wakes = Timers()
 
     # -- records ------------------------------------------------------------------------------
 

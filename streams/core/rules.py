@@ -8,17 +8,15 @@ from typing import cast
 import msgspec
 from msgspec import structs
 
-from streams.core.analysis import Analysis
-from streams.core.autonomy.gatekeeper import REQUESTER
-from streams.core.autonomy.keeper import Autonomy
-from streams.core.autonomy.standing import Standing
-from streams.core.batch import series_key
+from streams.core.analysis.feature import Analysis
 from streams.core.config import CoreConfig
-from streams.core.entity import EntityState, PendingAction
-from streams.core.forecasting.results import Finding, SeriesForecast
-from streams.core.goals.keeper import Goalkeeper
+from streams.core.cycle.feature import Cycle
+from streams.core.cycle.gatekeeper import REQUESTER
+from streams.core.cycle.standing import Standing
+from streams.core.goals.book import GoalBook
 from streams.core.goals.targets import GOAL_STATE
-from streams.core.incidents import (
+from streams.core.kernel.batch import series_key
+from streams.core.kernel.engine_events import (
     SOURCE,
     anomaly_event,
     drift_event,
@@ -26,14 +24,16 @@ from streams.core.incidents import (
     execution_event,
     model_event,
 )
-from streams.core.names import EVENTS, METRICS, PREDICTIONS
-from streams.core.pattern_watch import PatternWatch
-from streams.core.regression_watch import RegressionWatch
+from streams.core.kernel.entity import EntityState, PendingAction
+from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.names import EVENTS, METRICS, PREDICTIONS
+from streams.core.kernel.timers import TICK
+from streams.core.kernel.turn import Turn
+from streams.core.patterns.feature import PatternWatch
 from streams.core.safety.commands import set_killed, set_mode, set_running
-from streams.core.series import SeriesStore
-from streams.core.ticks import TICK
+from streams.core.series.correction import RegressionWatch
+from streams.core.series.store import SeriesStore
 from streams.core.transfer import IMPORT, decode_knowledge, is_empty
-from streams.core.turn import Turn
 from streams.errors import InvalidRecord
 from streams.records import (
     Action,
@@ -63,10 +63,10 @@ class Rules:
         self._config = config
         self._series = series
         self._regressions = RegressionWatch(config, series)
-        self._goals = Goalkeeper(config, series)
+        self._goals = GoalBook(config, series)
         self._patterns = PatternWatch(config, series)
         standing = Standing(config, series, find)
-        self._autonomy = Autonomy(config, series, self._goals, standing)
+        self._autonomy = Cycle(config, series, self._goals, standing)
         self._analysis = Analysis(
             config,
             series,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.core.entity import EntityState
+from streams.core.kernel.entity import EntityState
 from streams.core.patterns.state import PatternState
 from streams.errors import InvalidRecord
 from streams.records import Goal

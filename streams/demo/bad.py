@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.records import Command, Metric
 from streams.wire.encode import Encoder
 from streams.wire.framing import HEADER_SIZE

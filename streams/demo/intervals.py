@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.core.batch import FloatArray, IntArray, MetricBatch, series_key
+from streams.core.kernel.batch import FloatArray, IntArray, MetricBatch, series_key
 from streams.records import Forecast
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Container, Iterable
 
-from streams.core.batch import MetricBatch
-from streams.core.incidents import SOURCE
+from streams.core.kernel.batch import MetricBatch
+from streams.core.kernel.engine_events import SOURCE
 from streams.demo.intervals import IntervalCheck
 from streams.demo.plant import EFFECT_ID
 from streams.records import (

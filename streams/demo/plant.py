@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.core.planning.config import ActionSpec
 from streams.demo.scenario import ADD_HALF, ADD_UNIT, DRAIN, MOST, SCALE_IN, Resource
 from streams.records import Event, GoalType

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.demo.clock import ReplayClock
 from streams.demo.pace import Pace
 from streams.demo.plant import Plant

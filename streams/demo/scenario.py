@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.records import Direction, Goal, Priority
 from streams.settings import EMBEDDED, Settings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from streams.core.incidents import ANOMALY_EVENT, DRIFT_EVENT
+from streams.core.kernel.engine_events import ANOMALY_EVENT, DRIFT_EVENT
 from streams.demo.intervals import Held
 from streams.demo.learned import Successes, rates_told
 from streams.demo.ledger import Ledger

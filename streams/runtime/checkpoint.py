@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from streams.core.kernel.store import TABLES
 from streams.core.partition import Partition, Snapshot
-from streams.core.store import TABLES
 from streams.errors import Unavailable
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox

@@ -23,9 +23,9 @@ from typing import Protocol
 
 import structlog
 
-from streams.core.emission import Dispatch
 from streams.core.execution.requests import AGENT
 from streams.core.execution.unfinished import halted as halted_outcome
+from streams.core.kernel.emission import Dispatch
 from streams.core.outcomes.build import (
     HandlerResult,
     expired,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from streams.core.config import CoreConfig
-from streams.core.emission import Dispatch, Rejection
-from streams.core.entity import decode_wake
+from streams.core.kernel.emission import Dispatch, Rejection
+from streams.core.kernel.entity import decode_wake
+from streams.core.kernel.store import ENTITIES
 from streams.core.partition import METRICS, Applied, Partition
-from streams.core.store import ENTITIES
 from streams.errors import GoalstreamError, Unavailable
 from streams.records import Action, Outcome, Record
 from streams.runtime.checkpoint import Checkpointer, Fenced

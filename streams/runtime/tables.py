@@ -14,7 +14,7 @@ from typing import Any
 
 import rocksdict
 
-from streams.core.store import TABLES, Write
+from streams.core.kernel.store import TABLES, Write
 
 OFFSET_KEY = b"__faust\x00offset__"
 """Where Faust's store keeps the changelog offset that a partition includes."""

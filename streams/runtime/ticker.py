@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import structlog
 
-from streams.core.ids import stable_id
-from streams.core.names import ENGINE
+from streams.core.kernel.ids import stable_id
+from streams.core.kernel.names import ENGINE
+from streams.core.kernel.timers import TICK, Wake
 from streams.core.partition import Partition
-from streams.core.ticks import TICK, Wake
 from streams.errors import Unavailable
 from streams.records import Command
 from streams.runtime.engine import Engine

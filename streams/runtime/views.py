@@ -11,21 +11,21 @@ from urllib.parse import unquote
 import msgspec
 from aiokafka.partitioner import murmur2
 
-from streams.core.autonomy.summary import summary
-from streams.core.batch import series_key, split_series_key
 from streams.core.config import CoreConfig
-from streams.core.entity import EntityState
+from streams.core.cycle.summary import summary
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
 from streams.core.goals.report import report
+from streams.core.kernel.batch import series_key, split_series_key
+from streams.core.kernel.entity import EntityState
+from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
+from streams.core.kernel.store import ENTITIES, SERIES
+from streams.core.kernel.timers import EVERYBODY
 from streams.core.learning.insights import insights
 from streams.core.partition import Partition
 from streams.core.patterns.detector import Origin
 from streams.core.patterns.learner import PatternLearner
 from streams.core.safety.modes import Controls
-from streams.core.series import HOT
-from streams.core.store import ENTITIES, SERIES
-from streams.core.ticks import EVERYBODY
+from streams.core.series.store import HOT
 from streams.core.transfer import knowledge_of
 from streams.errors import UnknownName
 from streams.runtime.tables import TableSet

@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from streams.core.effects.config import EffectsConfig
-from streams.core.goals.setting.config import SettingConfig
-from streams.core.goals.setting.scaling import ScalingRule
+from streams.core.goal_rules.config import SettingConfig
+from streams.core.goal_rules.scaling import ScalingRule
 from streams.core.learning.config import LearningConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import Mode, SafetyConfig
@@ -121,7 +121,7 @@ class EffectsSection(Section):
 
 
 class ObjectiveSection(Section):
-    """Mirrors ``streams.core.goals.setting.config.Objective``."""
+    """Mirrors ``streams.core.goal_rules.config.Objective``."""
 
     enabled: bool = True
     """False takes an objective away that the core has by default."""
@@ -132,7 +132,7 @@ class ObjectiveSection(Section):
 
 
 class GoalTypeSection(Section):
-    """Mirrors ``streams.core.goals.setting.config.TypeConfig``, whose defaults depend on the goal
+    """Mirrors ``streams.core.goal_rules.config.TypeConfig``, whose defaults depend on the goal
     type."""
 
     enabled: bool | None = None
@@ -141,7 +141,7 @@ class GoalTypeSection(Section):
 
 
 class ScalingSection(Section):
-    """Mirrors ``streams.core.goals.setting.scaling.ScalingRule``."""
+    """Mirrors ``streams.core.goal_rules.scaling.ScalingRule``."""
 
     capacity_metric: str
     unit_capacity: Finite
@@ -163,7 +163,7 @@ def _checked_goal_types(table: dict[str, GoalTypeSection]) -> dict[str, GoalType
 
 
 class SettingSection(Section):
-    """Mirrors ``streams.core.goals.setting.config.SettingConfig``."""
+    """Mirrors ``streams.core.goal_rules.config.SettingConfig``."""
 
     types: Annotated[dict[str, GoalTypeSection], AfterValidator(_checked_goal_types)] = Field(
         default_factory=dict[str, GoalTypeSection]

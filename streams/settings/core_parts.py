@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from streams.core.effects.config import EffectsConfig
-from streams.core.goals.setting.config import Objective, SettingConfig, TypeConfig
-from streams.core.goals.setting.scaling import ScalingRule
+from streams.core.goal_rules.config import Objective, SettingConfig, TypeConfig
+from streams.core.goal_rules.scaling import ScalingRule
 from streams.errors import ConfigError
 from streams.records import GoalType
 from streams.settings.autonomy_sections import (

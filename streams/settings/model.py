@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from streams.core.capacity.config import StateConfig
 from streams.core.config import (
     RESOURCES,
     CoreConfig,
@@ -24,7 +25,6 @@ from streams.core.learning.config import LearningConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import SafetyConfig
-from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.settings.autonomy_sections import (
     ActionSection,

@@ -14,9 +14,9 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from streams.core.capacity.config import StateConfig
 from streams.core.config import ForecastConfig, GoalConfig, SuggestionConfig
 from streams.core.patterns.config import PatternConfig
-from streams.core.states.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 
@@ -251,7 +251,7 @@ class CalendarSection(Section):
 
 
 class StatesSection(Section):
-    """Mirrors ``streams.core.states.config.StateConfig``."""
+    """Mirrors ``streams.core.capacity.config.StateConfig``."""
 
     healthy: float = _STATES.healthy
     degraded: float = _STATES.degraded

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.forecasting.protocol import Forecaster
+from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import StateError
 
 LENGTH = 160

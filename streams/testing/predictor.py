@@ -11,7 +11,7 @@ import numpy as np
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.bounds import MAGNITUDE
-from streams.core.forecasting.results import Learned
+from streams.core.kernel.model_results import Learned
 
 LEVEL = 0.8
 """Mass of the interval between the 10 % and the 90 % quantile."""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.core.states.capacity_report import CapacityReport
+from streams.core.capacity.capacity_report import CapacityReport
 from streams.records import Goal, Prediction
 from streams.web.answers import answer
 from streams.web.autonomous_api import autonomous_endpoints

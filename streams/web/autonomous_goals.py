@@ -13,7 +13,7 @@ from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.core.autonomy.gatekeeper import REQUESTER
+from streams.core.cycle.gatekeeper import REQUESTER
 from streams.core.execution.report import ExecutionStatus, status
 from streams.core.goals.explanation import explain
 from streams.records import (

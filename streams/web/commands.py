@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from starlette.responses import Response
 
-from streams.core.ticks import EVERYBODY
+from streams.core.kernel.timers import EVERYBODY
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
 from streams.web.answers import answer

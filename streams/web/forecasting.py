@@ -11,8 +11,8 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.core.batch import IntArray
-from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.kernel.batch import IntArray
+from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.web.answers import Refused, Shortfall, answer
 from streams.web.forecast_messages import (
     HORIZON_DEFAULT,

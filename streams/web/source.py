@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.capacity.capacity_report import CapacityReport
+from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis
-from streams.core.states.capacity_report import CapacityReport
 from streams.records import Event, Record
 from streams.runtime.publisher import Written
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from streams.core.autonomy.counters import Counters
+from streams.core.cycle.counters import Counters
 from streams.core.execution.report import result
 from streams.core.learning.insights import COMMON, Failure, Insights, LessonLearned, Rate
 from streams.core.safety.config import lowest

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from streams.core.capacity.capacity_report import CapacityReport, capacity_report
 from streams.core.forecasting.registry import create
-from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis, PatternLearner
-from streams.core.states.capacity_report import CapacityReport, capacity_report
 from streams.records import Event, Record
 from streams.runtime.publisher import Written
 from streams.runtime.views import VIEWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-from streams.core.batch import KEY_SEPARATOR
+from streams.core.kernel.batch import KEY_SEPARATOR
 from streams.records import Metric, Record
 from streams.wire.body import Fields
 from streams.wire.keys import key_field

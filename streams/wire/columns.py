@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from streams.core.batch import (
+from streams.core.kernel.batch import (
     KEY_SEPARATOR,
     FloatArray,
     IntArray,
@@ -21,6 +21,7 @@ from streams.core.batch import (
 )
 from streams.errors import InvalidRecord, UnknownName
 from streams.records import Metric
+from streams.wire.avro_lengths import exact_bodies
 from streams.wire.body import MAX_VALUE_BYTES, BodyReader, Fields
 from streams.wire.checks import LAST_TIMESTAMP, Checks
 from streams.wire.container import Container, container
@@ -29,7 +30,6 @@ from streams.wire.framing import HEADER_SIZE
 from streams.wire.registry import Registry
 from streams.wire.rejected import Problem, Raw, Rejected
 from streams.wire.schemas import foreign_time_unit, schema_json
-from streams.wire.walk import exact_bodies
 
 _FEW = 32
 """Rows that are as quickly read one by one as in columns."""

@@ -12,9 +12,9 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from streams.records import Metric
+from streams.wire.avro_lengths import Shape, Table
 from streams.wire.framing import HEADER_SIZE
 from streams.wire.schemas import Json, bare_name, fields_of, schema_json
-from streams.wire.walk import Shape, Table
 
 COLUMNS = ("entity_id", "entity_type", "name", "value", "timestamp", "correlation_id")
 """What the core needs of a metric; a writer's schema without one of them is not for columns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.records import DeadLetter, Header
 from streams.wire.rejected import Rejected
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from streams.core.batch import Positioned
+from streams.core.kernel.batch import Positioned
 from streams.records import Record
 from streams.wire.body import MAX_VALUE_BYTES, BodyReader
 from streams.wire.checks import Checks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.core.batch import BoolArray, IntArray
+from streams.core.kernel.batch import BoolArray, IntArray
 from streams.wire.framing import HEADER_SIZE, MAGIC
 from streams.wire.rejected import Raw
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from streams.core.batch import Positioned
+from streams.core.kernel.batch import Positioned
 
 
 class Raw(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from streams.core.store import TABLES
+from streams.core.kernel.store import TABLES
 from streams.errors import UnknownName, nearest
 from streams.records import (
     Action,

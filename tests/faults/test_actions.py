@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.entity import decode_entity
+from streams.core.kernel.entity import decode_entity
 from streams.records import Action, Outcome, OutcomeStatus
 from tests.faults import action_handlers
 from tests.faults.harness import Deployment, until

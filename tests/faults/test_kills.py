@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from streams.core.batch import series_key
-from streams.core.store import TABLES
+from streams.core.kernel.batch import series_key
+from streams.core.kernel.store import TABLES
 from tests.faults.harness import Deployment, WorkerProcess, until
 from tests.faults.ledger import ENTITIES, METRICS, Ledger, begin, metric
 from tests.faults.verifier import latest, verify

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from streams.core.emission import Emission
+from streams.core.kernel.emission import Emission
+from streams.core.kernel.store import TABLES, NothingStored
 from streams.core.partition import Partition
-from streams.core.store import TABLES, NothingStored
 from streams.records import (
     Alert,
     DeadLetter,

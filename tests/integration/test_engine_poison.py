@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from msgspec.structs import replace
 
-from streams.core.series import HOT
+from streams.core.series.store import HOT
 from streams.records import Action, DeadLetter, Metric
 from streams.wire.registry import EMBEDDED_IDS
 from tests.faults.harness import Deployment

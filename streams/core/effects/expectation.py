@@ -15,10 +15,10 @@ import msgspec
 from msgspec import structs
 
 from streams.core.effects.config import DEFAULTS, EffectsConfig
-from streams.core.effects.untouched import Untouched, finite, untouched
+from streams.core.effects.counterfactual import Untouched, finite, untouched
 from streams.core.forecasting.interval import half_width
-from streams.core.forecasting.results import SeriesForecast
-from streams.core.goals.progress import distance
+from streams.core.kernel.model_results import SeriesForecast
+from streams.core.metric.progress import distance
 from streams.core.planning.proposal import Proposal
 from streams.records import Direction, Goal, Plan
 

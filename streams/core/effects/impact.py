@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from streams.core.effects.counterfactual import finite
 from streams.core.effects.expectation import Expectation
-from streams.core.effects.untouched import finite
 from streams.core.effects.verification import Verification
 
 

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 import msgspec
 
+from streams.core.effects.counterfactual import Band, finite
 from streams.core.effects.expectation import Expectation
-from streams.core.effects.untouched import Band, finite
-from streams.core.goals.progress import distance
+from streams.core.metric.progress import distance
 from streams.records import Direction
 
 

@@ -27,7 +27,7 @@ from streams.core.execution.steps import (
     with_step,
 )
 from streams.core.execution.unfinished import KILL_SWITCH
-from streams.core.outcomes.text import plain_text
+from streams.core.metric.text import plain_text
 from streams.records import (
     Action,
     Goal,

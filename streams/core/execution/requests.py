@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from streams.core.ids import stable_id
-from streams.core.names import ENGINE
+from streams.core.kernel.ids import stable_id
+from streams.core.kernel.names import ENGINE
 from streams.records import Action, Goal, Plan, PlanStep
 
 AGENT = "agent"

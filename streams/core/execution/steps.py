@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from streams.core.outcomes.text import plain_text
+from streams.core.metric.text import plain_text
 from streams.records import PlanStep, StepStatus
 
 ERROR_LIMIT = 500

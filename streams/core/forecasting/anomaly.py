@@ -24,9 +24,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
 from streams.core.forecasting.jit import compiled
 from streams.core.forecasting.state import require, require_finite
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
 from streams.errors import ConfigError
 
 THRESHOLD = 3.2

@@ -7,8 +7,6 @@ from typing import cast
 
 import numpy as np
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
-from streams.core.columns import group
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.anomaly import AnomalyDetectors
 from streams.core.forecasting.bounds import within_magnitude
@@ -16,13 +14,6 @@ from streams.core.forecasting.drift import DriftDetectors
 from streams.core.forecasting.interval import NORMAL_MAE, half_width, margins
 from streams.core.forecasting.protocol import ProbabilisticForecaster
 from streams.core.forecasting.registry import create
-from streams.core.forecasting.results import (
-    Learned,
-    ModelChange,
-    Quality,
-    RunningAccuracy,
-    SeriesForecast,
-)
 from streams.core.forecasting.selection import OnTrial, is_dear
 from streams.core.forecasting.stored import Part, Stored, decode_bank, encode_bank
 from streams.core.forecasting.track import (
@@ -32,6 +23,15 @@ from streams.core.forecasting.track import (
     score_member,
     step_of,
     tracks,
+)
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
+from streams.core.kernel.columns import group
+from streams.core.kernel.model_results import (
+    Learned,
+    ModelChange,
+    Quality,
+    RunningAccuracy,
+    SeriesForecast,
 )
 from streams.errors import ConfigError, UnknownName
 

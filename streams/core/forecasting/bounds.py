@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from streams.core.batch import FloatArray
+from streams.core.kernel.batch import FloatArray
 
 MAGNITUDE = 1e100
 """Values beyond are learned as this value, so that squares and sums of them stay finite."""

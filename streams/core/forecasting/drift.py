@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from river.drift import ADWIN
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
 
 STATE_VERSION = f"river-{version('river')}"
 """ADWIN's state is an opaque dump of River's compiled code and is only read by the same release."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
 from streams.errors import ConfigError
 
 LARGEST_SHARE = 1e12

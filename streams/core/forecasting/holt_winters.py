@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 from river.time_series import HoltWinters
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.bounds import (
     MAGNITUDE,
@@ -20,6 +19,7 @@ from streams.core.forecasting.bounds import (
     within_magnitude,
 )
 from streams.core.forecasting.state import damaged, require, require_finite
+from streams.core.kernel.batch import FloatArray, IntArray
 
 DIVERGED = 1e20 * MAGNITUDE
 """A forecast beyond shows an unstable choice of smoothing factors; the row then starts anew with

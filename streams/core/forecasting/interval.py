@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from streams.core.batch import FloatArray
+from streams.core.kernel.batch import FloatArray
 
 NORMAL_MAE = math.sqrt(math.pi / 2)
 """Standard deviation over mean absolute deviation of a normal variable."""

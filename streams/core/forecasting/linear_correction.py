@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.batch import BoolArray, FloatArray
 from streams.core.forecasting.jit import compiled
+from streams.core.kernel.batch import BoolArray, FloatArray
 
 MEMORY = 200
 LONG_MEMORY = 2000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.config import ForecastConfig
-from streams.core.forecasting.results import AnchorAccuracy
+from streams.core.kernel.batch import FloatArray, IntArray
+from streams.core.kernel.model_results import AnchorAccuracy
 
 
 class Forecaster(Protocol):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.forecasting.bounds import MAGNITUDE
+from streams.core.kernel.batch import FloatArray, IntArray
 
 LEVEL_MEMORY = 500
 """Values that level and deviation look back on: plain means first, then exponential."""

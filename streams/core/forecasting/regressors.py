@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
 from streams.core.forecasting.bounds import within_magnitude
 from streams.core.forecasting.calendar import Calendar
 from streams.core.forecasting.linear_correction import LinearCorrection
@@ -28,6 +27,7 @@ from streams.core.forecasting.terms import (
     TermReport,
     Weekday,
 )
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
 from streams.errors import ConfigError
 
 MOST_STEPS = 168

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
-from streams.core.columns import group
 from streams.core.forecasting.bounds import not_ready, within_magnitude
 from streams.core.forecasting.protocol import Forecaster
 from streams.core.forecasting.state import damaged, require, require_finite
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
+from streams.core.kernel.columns import group
 from streams.errors import ConfigError, StateError
 
 FARTHEST_WAKE = 62

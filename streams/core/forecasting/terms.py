@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from streams.core.batch import FloatArray
 from streams.core.forecasting.calendar import Calendar
+from streams.core.kernel.batch import FloatArray
 
 HARMONICS = 2
 """Waves of the day: one and two a day."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.forecasting.jit import compiled
+from streams.core.kernel.batch import FloatArray, IntArray
 
 MEMORY = 100
 """Forecasts that the running errors, deviation and coverage look back on: plain means over the

@@ -9,13 +9,13 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from streams.core.config import GoalConfig
-from streams.core.entity import EntityState
 from streams.core.goals.measurement import CloseReason, aim, cancel, restarted, revise
 from streams.core.goals.precedence import contradicts, gives_way
-from streams.core.goals.progress import is_met
 from streams.core.goals.refresh import refresh
 from streams.core.goals.relations import relation_fault
-from streams.core.ids import stable_id
+from streams.core.kernel.entity import EntityState
+from streams.core.kernel.ids import stable_id
+from streams.core.metric.progress import is_met
 from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalStatus
 
 _REQUESTABLE = (

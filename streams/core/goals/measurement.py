@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from streams.core.goals.progress import is_met, progress_ratio, signed_gap, trend
+from streams.core.metric.progress import is_met, progress_ratio, signed_gap, trend
 from streams.records import Direction, Goal, GoalStatus, Trend
 
 PROGRESS_STEP = 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.core.goals.progress import satisfying
+from streams.core.metric.progress import satisfying
 from streams.records import Goal, GoalOrigin, GoalType
 
 PRECEDENCE = (

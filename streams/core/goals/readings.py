@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from streams.core.batch import series_key
-from streams.core.series import SeriesStore
+from streams.core.kernel.batch import series_key
+from streams.core.series.store import SeriesStore
 from streams.core.suggestions.nudge import MetricReading
 
 

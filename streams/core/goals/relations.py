@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from streams.core.entity import EntityState
 from streams.core.goals.measurement import CloseReason, close, revise
+from streams.core.kernel.entity import EntityState
 from streams.records import Goal, GoalStatus
 
 MOST_RELATED = 50

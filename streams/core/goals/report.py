@@ -9,7 +9,7 @@ import msgspec
 from streams.records import Goal, GoalStatus, Plan, StepStatus
 
 if TYPE_CHECKING:  # the state holds achievements
-    from streams.core.entity import EntityState
+    from streams.core.kernel.entity import EntityState
 
 ACHIEVEMENTS_KEPT = 10
 

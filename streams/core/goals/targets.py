@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streams.core.config import GoalConfig
-from streams.core.entity import EntityState
 from streams.core.goals.admission import Refusal, admit
 from streams.core.goals.measurement import CloseReason, cancel
-from streams.core.goals.progress import coerce_number
-from streams.core.ids import stable_id
+from streams.core.kernel.entity import EntityState
+from streams.core.kernel.ids import stable_id
+from streams.core.metric.progress import coerce_number
 from streams.records import Event, Goal
 
 GOAL_STATE = "goal_state"

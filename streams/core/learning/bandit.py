@@ -21,7 +21,7 @@ import numpy as np
 from river.bandit import LinUCBDisjoint
 from river.linear_model import BayesianLinearRegression
 
-from streams.core.batch import FloatArray
+from streams.core.kernel.batch import FloatArray
 from streams.core.learning.config import LearningConfig
 from streams.core.learning.state import Arm, LearningState, recall
 from streams.records import Candidate

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from streams.core.batch import FloatArray
+from streams.core.kernel.batch import FloatArray
 
 FLOOR = 1.0
 """Terms are at least -FLOOR; a larger one lets the reward model help more, and bets be smaller."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from river.linear_model import BayesianLinearRegression
 
-from streams.core.batch import FloatArray
+from streams.core.kernel.batch import FloatArray
 from streams.core.learning.bounds import floored, lower_bound
 from streams.core.learning.decision_log import TOLERANCE, Logged, Policy
 from streams.core.learning.state import DEFAULTS

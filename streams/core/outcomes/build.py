@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from streams.core.ids import stable_id
-from streams.core.names import ENGINE
+from streams.core.kernel.ids import stable_id
+from streams.core.kernel.names import ENGINE
+from streams.core.metric.text import plain_text
 from streams.core.outcomes.result import HandlerResult, failure, interpret, timed_out
-from streams.core.outcomes.text import plain_text
 from streams.records import Action, Outcome, OutcomeStatus, Severity
 
 __all__ = [

@@ -9,8 +9,8 @@ from itertools import islice
 from numbers import Real
 from typing import cast
 
-from streams.core.goals.progress import coerce_number
-from streams.core.outcomes.text import json_text, plain_text, tail
+from streams.core.metric.progress import coerce_number
+from streams.core.metric.text import json_text, plain_text, tail
 from streams.records import OutcomeStatus
 
 UNKNOWN_FAILURE = "Unknown failure"

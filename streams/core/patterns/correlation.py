@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from streams.core.batch import FloatArray
+from streams.core.kernel.batch import FloatArray
 from streams.core.patterns.detector import Detector, Portrait, Verdict
 from streams.core.patterns.evidence import certainty, normal_tails
 from streams.core.patterns.state import Pair, PatternState

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.core.patterns.config import DAY_MS, PatternConfig
 from streams.core.patterns.state import Known, PatternState, Trait
 from streams.records import Pattern, PatternType

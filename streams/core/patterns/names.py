@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.core.patterns.config import PatternConfig
 from streams.records import Event
 

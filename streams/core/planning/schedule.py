@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from streams.core.capacity.system_state import SystemState
 from streams.core.planning.config import PlanningConfig
-from streams.core.states.system_state import SystemState
 from streams.records import Goal, Strategy
 
 _HOUR_MS = 3_600_000

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.core.goals.progress import distance
+from streams.core.metric.progress import distance
 from streams.core.planning.proposal import Proposal
 from streams.records import Goal
 

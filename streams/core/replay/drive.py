@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streams.core.batch import MetricBatch
 from streams.core.config import CoreConfig
+from streams.core.kernel.batch import MetricBatch
+from streams.core.kernel.store import NothingStored
 from streams.core.partition import Partition
 from streams.core.replay.marks import latest, marks
 from streams.core.replay.order import Order
 from streams.core.replay.tape import Recorded
-from streams.core.store import NothingStored
 from streams.records import Decision
 
 BATCH_ROWS = 2_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
 from streams.records import Decision
 
 MOST_PER_RECORD = 256

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.core.batch import IntArray
+from streams.core.kernel.batch import IntArray
+from streams.core.kernel.timers import EVERYBODY
 from streams.core.replay.marks import Mark
 from streams.core.replay.tape import Tape, places
-from streams.core.ticks import EVERYBODY
 
 RANKS = ("goals", "commands", "events", "metrics", "actions", "outcomes")
 """Sources in their order at the same time: requests first, then what is asked for because of what

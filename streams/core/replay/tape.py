@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streams.core.batch import IntArray, MetricBatch, Positioned, TextColumn, split_series_key
+from streams.core.kernel.batch import (
+    IntArray,
+    MetricBatch,
+    Positioned,
+    TextColumn,
+    split_series_key,
+)
 from streams.core.partition import METRICS
 from streams.records import Decision
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.core.goals.progress import is_met, progress_ratio, signed_gap, trend
+from streams.core.metric.progress import is_met, progress_ratio, signed_gap, trend
 from streams.core.suggestions.strategies import Strategy
 from streams.records import Action, Direction, Goal, GoalAnalysis, Suggestion, SuggestionKind, Trend
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from streams.core.batch import MetricBatch, Positioned, series_key
 from streams.core.config import CoreConfig
-from streams.core.emission import Emission
+from streams.core.kernel.batch import MetricBatch, Positioned, series_key
+from streams.core.kernel.emission import Emission
+from streams.core.kernel.store import TABLES, Write
 from streams.core.partition import METRICS, Applied, Partition, Snapshot
-from streams.core.store import TABLES, Write
 from streams.records import (
     Action,
     Command,

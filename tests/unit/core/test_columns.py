@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.columns import group, previous_values
+from streams.core.kernel.columns import group, previous_values
 
 ROWS = st.lists(st.integers(0, 4), min_size=1, max_size=30)
 

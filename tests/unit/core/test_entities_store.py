@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.core.entities import EntityStore
-from streams.core.entity import EntityState, decode_entity, encode_entity
-from streams.core.store import ENTITIES
+from streams.core.kernel.entities import EntityStore
+from streams.core.kernel.entity import EntityState, decode_entity, encode_entity
+from streams.core.kernel.store import ENTITIES
 from streams.errors import StateError
 from tests.unit.core.partition_kit import MemoryStore
 

@@ -5,10 +5,10 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.emission import Position
-from streams.core.entity import EntityState
-from streams.core.ids import stable_id
-from streams.core.turn import Turn
+from streams.core.kernel.emission import Position
+from streams.core.kernel.entity import EntityState
+from streams.core.kernel.ids import stable_id
+from streams.core.kernel.turn import Turn
 
 
 @given(parts=st.lists(st.text(max_size=5) | st.integers(), min_size=1, max_size=4))

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from streams.core.config import CoreConfig, GoalConfig
-from streams.core.emission import Position
-from streams.core.goals.keeper import Goalkeeper
+from streams.core.goals.book import GoalBook
 from streams.core.goals.measurement import CloseReason
 from streams.core.goals.report import report
+from streams.core.kernel.emission import Position
+from streams.core.kernel.turn import Turn
 from streams.core.transfer import IMPORT, knowledge_of
-from streams.core.turn import Turn
 from streams.records import Direction, GoalStatus, Priority
 from tests.unit.core.partition_kit import START, Bench, action, command, event, goal
 
@@ -101,9 +101,9 @@ def test_confidence_is_that_of_the_least_known_target() -> None:
 # -- the life of a goal ---------------------------------------------------------------------------
 
 
-def keeping(bench: Bench, now: int = START) -> tuple[Goalkeeper, Turn]:
+def keeping(bench: Bench, now: int = START) -> tuple[GoalBook, Turn]:
     """A keeper beside that of the partition, and a turn for the entity."""
-    keeper = Goalkeeper(bench.config, bench.partition.series)
+    keeper = GoalBook(bench.config, bench.partition.series)
     return keeper, Turn(bench.state(), Position("commands", 3, 7), now, "c")
 
 

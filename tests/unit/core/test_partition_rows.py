@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from streams.core.config import CoreConfig, ForecastConfig, GoalConfig, MetricConfig
-from streams.core.store import ENTITIES, MODELS, SERIES
+from streams.core.kernel.store import ENTITIES, MODELS, SERIES
 from streams.records import Direction, GoalStatus, OutcomeStatus, PredictionKind, Trend
 from tests.unit.core.partition_kit import (
     START,

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.core.batch import series_key, split_series_key
 from streams.core.config import CoreConfig, ForecastConfig
-from streams.core.series import HOT, SeriesStore
-from streams.core.store import MODELS, SERIES, Write
+from streams.core.kernel.batch import series_key, split_series_key
+from streams.core.kernel.store import MODELS, SERIES, Write
+from streams.core.series.store import HOT, SeriesStore
 from streams.errors import StateError
 from tests.unit.core.partition_kit import START, Bench, MemoryStore, goal, metric
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from streams.core.batch import MetricBatch, series_key
-from streams.core.incidents import ANOMALY_EVENT, SOURCE
+from streams.core.kernel.batch import MetricBatch, series_key
+from streams.core.kernel.engine_events import ANOMALY_EVENT, SOURCE
 from streams.demo.intervals import Held, IntervalCheck
 from streams.demo.learned import Successes, rates_told, success_rates
 from streams.demo.ledger import CHOICE, VERIFICATION, Ledger

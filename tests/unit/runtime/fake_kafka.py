@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from streams.core.store import TABLES, Write
+from streams.core.kernel.store import TABLES, Write
 from streams.runtime.metrics import WorkerMetrics
 from tests.unit.core.partition_kit import MemoryStore
 

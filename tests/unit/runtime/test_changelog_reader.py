@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 from faust.types import TP
 
-from streams.core.store import ENTITIES, SERIES
+from streams.core.kernel.store import ENTITIES, SERIES
 from streams.errors import Stalled
 from streams.runtime import recovery
 from streams.runtime.recovery import ChangelogReader

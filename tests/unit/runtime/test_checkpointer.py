@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.core.store import TABLES
+from streams.core.kernel.store import TABLES
 from streams.errors import Unavailable
 from streams.runtime.checkpoint import Checkpointer, Fenced, Limits
 from streams.runtime.outbox import Outbox

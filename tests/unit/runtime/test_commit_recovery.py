@@ -11,9 +11,9 @@ import msgspec
 from hypothesis import event, given, settings
 
 from streams.core.config import CoreConfig
-from streams.core.entity import decode_entity
+from streams.core.kernel.entity import decode_entity
+from streams.core.kernel.store import ENTITIES
 from streams.core.partition import Applied, Partition
-from streams.core.store import ENTITIES
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source

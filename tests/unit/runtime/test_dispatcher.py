@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from streams.core.emission import Dispatch, Position
+from streams.core.kernel.emission import Dispatch, Position
 from streams.core.outcomes.build import outcome_id
 from streams.records import Action, Outcome, OutcomeStatus, Severity
 from streams.runtime.dispatcher import Dispatcher, never_halted

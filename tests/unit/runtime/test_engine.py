@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from streams.core.batch import Positioned
 from streams.core.config import CoreConfig, ForecastConfig
-from streams.core.emission import Dispatch
+from streams.core.kernel.batch import Positioned
+from streams.core.kernel.emission import Dispatch
 from streams.errors import Unavailable
 from streams.records import DeadLetter, Goal, Outcome, Record, Suggestion
 from streams.runtime import engine as engine_module

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.core.emission import Dispatch, Position
 from streams.core.execution.machine import begin, is_settled, on_outcome
 from streams.core.execution.report import result
+from streams.core.kernel.emission import Dispatch, Position
 from streams.records import Action, Outcome, OutcomeStatus, Plan, PlanStatus, StepStatus
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.handlers import Handler, HandlerRegistry, load_handlers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streams.core.store import ENTITIES, MODELS, SERIES, TABLES, Write
+from streams.core.kernel.store import ENTITIES, MODELS, SERIES, TABLES, Write
 from streams.runtime.tables import OFFSET_KEY, SLICE
 from tests.unit.runtime.faust_app import table_set
 

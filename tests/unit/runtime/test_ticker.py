@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from streams.core.ticks import TICK, Wake
+from streams.core.kernel.timers import TICK, Wake
 from streams.errors import Unavailable
 from streams.records import Command
 from streams.runtime.ticker import REPEAT_MS, Ticker, keep_ticking

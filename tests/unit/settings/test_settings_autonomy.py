@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.config import CoreConfig
-from streams.core.goals.setting.config import DEFAULT_TYPES, Objective, SettingConfig, TypeConfig
-from streams.core.goals.setting.scaling import ScalingRule
+from streams.core.goal_rules.config import DEFAULT_TYPES, Objective, SettingConfig, TypeConfig
+from streams.core.goal_rules.scaling import ScalingRule
 from streams.core.planning.config import ActionSpec
 from streams.core.safety.config import Mode
 from streams.errors import ConfigError

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.forecasting.protocol import Forecaster
+from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import StateError
 from streams.testing import check_forecaster
 

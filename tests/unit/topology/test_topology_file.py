@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.store import TABLES
+from streams.core.kernel.store import TABLES
 from streams.errors import ConfigError, UnknownName
 from streams.records import RECORD_TYPES, DeadLetter, Metric
 from streams.wire.resources import topics_path

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
+from streams.core.capacity.capacity_report import CapacityReport, capacity_report
+from streams.core.capacity.config import StateConfig
 from streams.core.config import CoreConfig, ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.results import RunningAccuracy, SeriesForecast
+from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis, PatternLearner
-from streams.core.states.capacity_report import CapacityReport, capacity_report
-from streams.core.states.config import StateConfig
 from streams.errors import Unavailable, UnknownName
 from streams.records import Event, Record
 from streams.runtime.publisher import Written

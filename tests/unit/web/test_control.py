@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from streams.core.kernel.timers import EVERYBODY
 from streams.core.safety.modes import Controls, Mode
-from streams.core.ticks import EVERYBODY
 from streams.errors import Unavailable
 from tests.unit.web.agent import API, NOW, AgentSource, error, operator
 from tests.unit.web.group import Group

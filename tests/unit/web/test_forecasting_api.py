@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.results import AnchorAccuracy, RunningAccuracy
+from streams.core.kernel.model_results import AnchorAccuracy, RunningAccuracy
 from streams.web import Health
 from streams.web.forecasting import STEPS_MAX, _shown
 from tests.unit.web.group import TOKEN, Group

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.batch import series_key
+from streams.core.kernel.batch import series_key
 from streams.records import Event, Metric, Tag
 from streams.wire import container as container_module
 from streams.wire.columns import DecodedMetrics, MetricDecoder

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.ensemble.forecasting import (
     accuracy_of,
@@ -26,8 +25,9 @@ from streams.core.forecasting.ensemble.layout import (
     K,
 )
 from streams.core.forecasting.ensemble.learning import learn_many
-from streams.core.forecasting.results import AnchorAccuracy
 from streams.core.forecasting.state import damaged, require, seal, unseal
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
+from streams.core.kernel.model_results import AnchorAccuracy
 
 VERSION = 1
 PROMISED = 0.8

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from streams.core.batch import BoolArray, FloatArray, IntArray
 from streams.core.forecasting.ensemble.breach import breach
 from streams.core.forecasting.ensemble.layout import BEST, FINAL, SCRATCH, A, J
 from streams.core.forecasting.ensemble.levels import common_experts
@@ -15,6 +14,7 @@ from streams.core.forecasting.ensemble.mixing import horizon_experts, mix, profi
 from streams.core.forecasting.ensemble.samples import bounds, scored
 from streams.core.forecasting.ensemble.season import seasonal_move
 from streams.core.forecasting.jit import compiled
+from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
 
 
 @compiled

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.forecasting.ensemble.breach import learn_path
 from streams.core.forecasting.ensemble.layout import (
     CYCLE,
@@ -33,6 +32,7 @@ from streams.core.forecasting.ensemble.samples import add_error, lottery, outer_
 from streams.core.forecasting.ensemble.season import find_season, learn_season
 from streams.core.forecasting.ensemble.stack import begin_stack, learn_stack
 from streams.core.forecasting.jit import compiled
+from streams.core.kernel.batch import FloatArray, IntArray
 
 _REBASE_EVERY = 256
 _REBASE_DISTANCE = 2e4

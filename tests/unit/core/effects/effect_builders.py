@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from streams.core.effects.expectation import Expectation, expect
-from streams.core.forecasting.results import SeriesForecast
+from streams.core.kernel.model_results import SeriesForecast
 from streams.core.planning.proposal import Proposal
 from streams.records import Direction, Goal, Plan, PlanStep, Strategy
 

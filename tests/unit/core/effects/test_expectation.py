@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.effects.config import EffectsConfig
+from streams.core.effects.counterfactual import untouched
 from streams.core.effects.expectation import (
     Expectation,
     acted,
@@ -17,7 +18,6 @@ from streams.core.effects.expectation import (
     expect,
     settle_ms,
 )
-from streams.core.effects.untouched import untouched
 from streams.errors import ConfigError
 from streams.records import Direction
 from tests.unit.core.effects.effect_builders import (

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.batch import FloatArray, IntArray
 from streams.core.config import ForecastConfig
 from streams.core.forecasting.exponential_smoothing import ExponentialSmoothingForecaster
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.core.forecasting.selection import Change, OnTrial, Pace, Standing, best, is_dear
 from streams.core.forecasting.snarimax import SnarimaxForecaster
+from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import ConfigError, StateError
 from streams.testing import check_forecaster
 

@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from streams.core.config import GoalConfig
-from streams.core.entity import EntityState
 from streams.core.goals.admission import admit
+from streams.core.kernel.entity import EntityState
 from streams.records import Action, Goal
 
 ENTITY = "checkout"

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.config import GoalConfig
-from streams.core.entity import EntityState
 from streams.core.goals.admission import (
     Refusal,
     RefusalReason,
@@ -17,6 +16,7 @@ from streams.core.goals.admission import (
 )
 from streams.core.goals.measurement import CloseReason, cancel, measure
 from streams.core.goals.precedence import contradicts
+from streams.core.kernel.entity import EntityState
 from streams.records import (
     CauseKind,
     Direction,

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.entity import EntityState
 from streams.core.goals.admission import Refusal, RefusalReason, admit
 from streams.core.goals.measurement import CloseReason, cancel, close
 from streams.core.goals.relations import (
@@ -20,6 +19,7 @@ from streams.core.goals.relations import (
     ready,
     roll_up,
 )
+from streams.core.kernel.entity import EntityState
 from streams.records import Goal, GoalStatus
 from tests.unit.core.goals.builders import CONFIG, NOW, admitted, changed, goal, state
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.core.entity import decode_entity, encode_entity
+from streams.core.goal_rules.setter import propose
 from streams.core.goals.explanation import explain
 from streams.core.goals.measurement import CloseReason, cancel, close
 from streams.core.goals.report import ACHIEVEMENTS_KEPT, note_goal, report
-from streams.core.goals.setting.setter import propose
+from streams.core.kernel.entity import decode_entity, encode_entity
 from streams.records import CauseKind, Goal, GoalStatus, Plan, PlanStep, StepStatus, Strategy
+from tests.unit.core.goal_rules.situations import CONFIG, breach, ramp, situation
 from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, admitted, changed, state
-from tests.unit.core.goals.setting.situations import CONFIG, breach, ramp, situation
 
 
 def plan(*steps: PlanStep) -> Plan:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.goals.progress import (
+from streams.core.metric.progress import (
     coerce_number,
     distance,
     is_met,

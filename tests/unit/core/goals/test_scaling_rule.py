@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.forecasting.results import SeriesForecast
-from streams.core.goals.setting.scaling import ScalingRule, scaling
-from streams.core.goals.setting.situation import Reading, Situation
+from streams.core.goal_rules.scaling import ScalingRule, scaling
+from streams.core.goal_rules.situation import Reading, Situation
+from streams.core.kernel.model_results import SeriesForecast
 from streams.errors import ConfigError
 from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalType, Priority
 

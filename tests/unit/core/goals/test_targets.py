@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from streams.core.entity import EntityState
 from streams.core.goals.admission import RefusalReason
 from streams.core.goals.measurement import CloseReason
 from streams.core.goals.targets import GOAL_STATE, TargetChange, read_targets, replace_targets
+from streams.core.kernel.entity import EntityState
 from streams.records import Event, GoalStatus
 from tests.unit.core.goals.builders import CONFIG, ENTITY, NOW, admitted, state
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.metric.text import JSON_LIMIT, TRACE_LIMIT, json_text, plain_text
 from streams.core.outcomes.result import (
     INVALID_RESULT,
     UNKNOWN_FAILURE,
@@ -18,7 +19,6 @@ from streams.core.outcomes.result import (
     interpret,
     timed_out,
 )
-from streams.core.outcomes.text import JSON_LIMIT, TRACE_LIMIT, json_text, plain_text
 from streams.records import OutcomeStatus
 
 SUCCESS, FAILURE = OutcomeStatus.SUCCESS, OutcomeStatus.FAILURE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.core.batch import Positioned
+from streams.core.kernel.batch import Positioned
 from streams.core.partition import METRICS
 from streams.core.replay.tape import Recorded, Tape, metrics_tape, records_tape
 from streams.records import Decision

@@ -9,10 +9,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.ids import stable_id
+from streams.core.kernel.ids import stable_id
+from streams.core.kernel.timers import EVERYBODY
 from streams.core.replay.marks import Mark, cause_of, latest, marks
 from streams.core.replay.order import Order
-from streams.core.ticks import EVERYBODY
 from streams.records import Decision
 from tests.unit.core.partition_kit import (
     START,

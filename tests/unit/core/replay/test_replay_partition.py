@@ -11,13 +11,13 @@ from hypothesis import given, settings
 
 from streams.core.config import CoreConfig, MetricConfig
 from streams.core.effects.config import EffectsConfig
+from streams.core.kernel.timers import TICK
 from streams.core.partition import Partition
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.replay.compare import compare
 from streams.core.replay.drive import replay
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.modes import Mode
-from streams.core.ticks import TICK
 from streams.records import Action, Decision, Direction, Record
 from tests.unit.core.partition_kit import (
     NUMBER,

@@ -1,0 +1,1 @@
+"""Looks ahead at a series: publishes its forecast and the breach that it makes likely."""

@@ -1,0 +1,113 @@
+"""The goal that a rule asks for, with all that every such goal has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from streams.core.config import CoreConfig
+from streams.core.goal_rules.situation import Reading, Situation
+from streams.core.kernel.ids import stable_id
+from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalType, Priority
+
+MIN_LEAD_MS = 60_000
+"""Least time that a goal is given, however near its moment is."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one rule asks for, and why."""
+
+    goal_type: GoalType
+    metric: str
+    target: float
+    direction: Direction
+    priority: Priority
+    description: str
+    steps: tuple[str, ...]
+    """What to do where the catalogue has no action that fits."""
+    cause_kind: CauseKind
+    cause_id: str
+    numbers: Mapping[str, float]
+    unit: str = ""
+    due: int | None = None
+    """Deadline, ms; None for that of the goal type. It is put off where it leaves no time."""
+    hold_ms: int | None = None
+    """None for that of all goals of the engine."""
+    topic: str = ""
+    """Tells goals of one type on one metric apart; part of the dedupe key."""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def candidate(situation: Situation, config: CoreConfig, wish: Wish) -> Goal:
+    """The goal, as a candidate for admission. Its id is the same for the same key and moment."""
+    now = situation.now
+    key = dedupe_key(situation, wish.goal_type, wish.metric, wish.topic)
+    hold = config.goals.hold_ms if wish.hold_ms is None else wish.hold_ms
+    usual = now + config.setting.type(wish.goal_type).due_ms
+    return Goal(
+        entity_id=situation.entity_id,
+        entity_type=situation.entity_type,
+        timestamp=now,
+        correlation_id=situation.correlation_id,
+        goal_id=stable_id("goal", key, now),
+        goal_type=wish.goal_type,
+        priority=wish.priority,
+        description=wish.description,
+        target_metric=wish.metric,
+        target_value=wish.target,
+        unit=wish.unit,
+        direction=wish.direction,
+        hold_ms=hold,
+        deadline=max(now + max(MIN_LEAD_MS, hold), usual if wish.due is None else wish.due),
+        actions=_fitting(config, wish) or wish.steps,
+        origin=GoalOrigin.AUTONOMOUS,
+        cause_kind=wish.cause_kind,
+        cause_id=wish.cause_id,
+        cause_numbers=dict(wish.numbers),
+        dedupe_key=key,
+        metadata=dict(wish.metadata),
+    )
+
+
+def dedupe_key(situation: Situation, goal_type: GoalType, metric: str, topic: str = "") -> str:
+    """Key of the goals that a rule sets: entity, type, metric, and topic where there is one."""
+    parts = (situation.entity_id, goal_type.value, metric, topic)
+    return "|".join(parts if topic else parts[:3])
+
+
+def measured(
+    situation: Situation, table: Mapping[str, _T], aliases: Mapping[str, str]
+) -> list[tuple[str, Reading, _T]]:
+    """Metrics that have a reading and, under their name or alias, an entry in ``table``."""
+    found = ((name, situation.readings.get(name), each) for name, each in named(table, aliases))
+    return [(name, reading, each) for name, reading, each in found if reading is not None]
+
+
+def named(table: Mapping[str, _T], aliases: Mapping[str, str]) -> Iterator[tuple[str, _T]]:
+    """Every name of a metric under which ``lookup`` finds an entry, with the entry."""
+    for metric, entry in table.items():
+        yield metric, entry
+        for alias, meant in aliases.items():
+            if meant == metric and alias not in table:
+                yield alias, entry
+
+
+def lookup(table: Mapping[str, _T], metric: str, aliases: Mapping[str, str]) -> _T | None:
+    """Entry of a metric by its name, else by its alias."""
+    own = table.get(metric)
+    return own if own is not None else table.get(aliases.get(metric, metric))
+
+
+def _fitting(config: CoreConfig, wish: Wish) -> tuple[str, ...]:
+    """Action types of the catalogue that serve such a goal on this metric."""
+    names = {wish.metric, config.aliases.get(wish.metric, wish.metric)}
+    return tuple(
+        action
+        for action, spec in config.actions.items()
+        if (not spec.goal_types or wish.goal_type in spec.goal_types)
+        and not names.isdisjoint(spec.metrics)
+    )

@@ -1,0 +1,136 @@
+"""By which rules the engine sets goals, and with which numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.core.goal_rules.scaling import ScalingRule
+from streams.errors import ConfigError
+from streams.records import Direction, GoalType
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def _require(condition: bool, name: str, value: object, remedy: str) -> None:
+    if not condition:
+        raise ConfigError("setting out of range", field=name, value=value, remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Where a metric is to be, in its unit."""
+
+    target: float
+    direction: Direction = Direction.AT_MOST
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        finite = math.isfinite(self.target)
+        _require(finite, "setting.*.target", self.target, "use a finite number")
+        bounded = self.direction is not Direction.REACH
+        _require(bounded, "setting.*.direction", self.direction, "use at_most or at_least")
+
+
+@dataclass(frozen=True, slots=True)
+class TypeConfig:
+    """How goals of one kind are set."""
+
+    due_ms: int
+    """From the moment at which such a goal is set to its deadline, where no prediction says."""
+    enabled: bool = True
+    cooldown_ms: int = HOUR_MS
+    """After such a goal was closed, how long none is set for the same reason, unless it has become
+    more urgent."""
+
+    def __post_init__(self) -> None:
+        _require(self.due_ms > 0, "setting.types.*.due_ms", self.due_ms, "use a positive time")
+        late = self.cooldown_ms >= 0
+        _require(late, "setting.types.*.cooldown_ms", self.cooldown_ms, "use 0 or more")
+
+
+DEFAULT_TYPES: Mapping[GoalType, TypeConfig] = {
+    GoalType.BOTTLENECK_PREVENTION: TypeConfig(due_ms=DAY_MS),
+    GoalType.SLA_MAINTENANCE: TypeConfig(due_ms=DAY_MS),
+    GoalType.PERFORMANCE_TARGET: TypeConfig(due_ms=7 * DAY_MS),
+    GoalType.CAPACITY_PLANNING: TypeConfig(due_ms=DAY_MS),
+    GoalType.RESOURCE_OPTIMIZATION: TypeConfig(due_ms=12 * HOUR_MS),
+    GoalType.COST_REDUCTION: TypeConfig(due_ms=30 * DAY_MS, cooldown_ms=30 * DAY_MS),
+    GoalType.PATTERN_ADAPTATION: TypeConfig(due_ms=7 * DAY_MS, cooldown_ms=7 * DAY_MS),
+}
+
+
+def _objectives() -> dict[str, Objective]:
+    return {"latency": Objective(200.0, Direction.AT_MOST, "ms")}
+
+
+def _service_levels() -> dict[str, Objective]:
+    return {
+        "success_rate": Objective(0.99, Direction.AT_LEAST),
+        "error_rate": Objective(0.01, Direction.AT_MOST),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SettingConfig:
+    """Shares are of 1; times in ms of event time."""
+
+    types: Mapping[GoalType, TypeConfig] = field(default_factory=dict[GoalType, TypeConfig])
+    """What differs from ``DEFAULT_TYPES``."""
+    objectives: Mapping[str, Objective] = field(default_factory=_objectives)
+    """By metric: a performance_target goal when it is missed, or a forecast says so."""
+    service_levels: Mapping[str, Objective] = field(default_factory=_service_levels)
+    """By metric, a share 0..1 of requests: at least so many good ones, or at most so many bad."""
+    burn_rate: float = 1.0
+    """Speed at which the error budget is used up above which a goal is set; at 1 it lasts exactly
+    as long as the objective promises."""
+    burn_window_ms: int = HOUR_MS
+    """Over which it is used up that fast; and still so in the last twelfth of it."""
+    utilisation: float = 0.75
+    """Predicted use of a resource above which it is to be optimised."""
+    busy_utilisation: float = 0.85
+    """Above which that is urgent."""
+    target_utilisation: float = 0.70
+    """What such a goal asks for."""
+    capacity_metrics: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Demand metric -> metric that says its capacity, in the same unit."""
+    headroom: float = 1.2
+    """Capacity that is planned, as a multiple of the predicted peak."""
+    cost_metrics: tuple[str, ...] = ("cost",)
+    cost_reduction: float = 0.10
+    """Share of its cost that is to be saved."""
+    pattern_metric: str = "task_efficiency"
+    """What adapting to a recurring task is to raise; no such goal where it is not measured."""
+    pattern_gain: float = 0.20
+    """By which share of its value."""
+    max_patterns: int = 3
+    """Recurring tasks that are adapted to at once."""
+    scaling: Mapping[str, ScalingRule] = field(default_factory=dict[str, ScalingRule])
+    """By demand metric: capacity that follows it."""
+    max_age_ms: int = HOUR_MS
+    """Values older than this, and than three steps of their series, are stale."""
+
+    def __post_init__(self) -> None:
+        for name in ("utilisation", "busy_utilisation", "target_utilisation", "pattern_gain"):
+            value = getattr(self, name)
+            _require(value > 0, f"setting.{name}", value, "use a positive share")
+        below = self.target_utilisation < self.utilisation
+        mark = self.target_utilisation
+        _require(below, "setting.target_utilisation", mark, "use less than setting.utilisation")
+        _require(self.headroom >= 1, "setting.headroom", self.headroom, "use 1 or more")
+        saved = self.cost_reduction
+        _require(0 < saved < 1, "setting.cost_reduction", saved, "use 0 to 1, exclusive")
+        _require(self.burn_rate > 0, "setting.burn_rate", self.burn_rate, "use a positive number")
+        for name in ("burn_window_ms", "max_age_ms", "max_patterns"):
+            value = getattr(self, name)
+            _require(value >= 1, f"setting.{name}", value, "use 1 or more")
+        for metric, level in self.service_levels.items():
+            is_share = 0 < level.target < 1
+            name = f"setting.service_levels.{metric}.target"
+            _require(is_share, name, level.target, "use 0 to 1, exclusive")
+
+    def type(self, goal_type: GoalType) -> TypeConfig:
+        """How goals of this kind are set."""
+        return self.types.get(goal_type, DEFAULT_TYPES[goal_type])

@@ -1,0 +1,247 @@
+"""Keeps the goals of an entity: takes requests, measures, closes, publishes, suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from msgspec.structs import replace
+
+from streams.core.config import CoreConfig
+from streams.core.goals.admission import (
+    Refusal,
+    admit,
+    displaced,
+    enforce_cap,
+)
+from streams.core.goals.measurement import (
+    CloseReason,
+    aim,
+    cancel,
+    close_expired,
+    is_notable,
+    measure,
+)
+from streams.core.goals.readings import MetricReader, known
+from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_up
+from streams.core.goals.report import note_goal
+from streams.core.goals.targets import read_targets, replace_targets
+from streams.core.goals.transitions import attempted, begin, fail, release
+from streams.core.kernel.journal import decide
+from streams.core.kernel.names import GOALS, SUGGESTIONS
+from streams.core.kernel.turn import Turn
+from streams.core.series.store import SeriesStore
+from streams.core.suggestions.nudge import nudge
+from streams.core.suggestions.registry import create_strategy
+from streams.records import Action, Event, Goal, GoalOrigin
+
+
+class GoalBook:
+    """All changes to ``EntityState.goals`` go through here, so each is published once."""
+
+    def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
+        self._config = config
+        self._series = series
+        self._reader = MetricReader(series)
+        self._strategy = create_strategy(config.suggestions)
+
+    # -- asked for ----------------------------------------------------------------------------
+
+    def request(self, turn: Turn, goal: Goal) -> None:
+        """A goal that a user or a rule wants; it is admitted, changed or refused with a reason."""
+        reading = self._reader.reading(turn.state.entity_id, goal.target_metric)
+        current = reading.value if reading else None
+        goal = replace(goal, correlation_id=goal.correlation_id or turn.correlation_id)
+        result = admit(goal, turn.state, current, turn.now, self._config.goals)
+        if isinstance(result, Refusal):
+            if self._is_news(turn, goal, result):
+                self._refused(turn, result)
+        elif result is not None:
+            reason = f"{CloseReason.SUPERSEDED}: {result.goal_id}"
+            others = displaced(result, turn.state)
+            self._close_all(turn, [cancel(other, reason, turn.now) for other in others])
+            self._admitted(turn, [result])
+
+    def restore(self, turn: Turn, goals: list[Goal]) -> None:
+        """Take goals over as they are, from the export of another system."""
+        for goal in goals:
+            self._keep(turn, goal, publish=True)
+
+    def replace_targets(self, turn: Turn, event: Event) -> None:
+        """An event that names all targets of the entity: metric -> target as text."""
+        targets, unreadable = read_targets(event.metadata)
+        if unreadable:
+            names = ", ".join(unreadable)
+            _refuse(turn, "ignored_target", event.event_id, f"not a finite number: {names}")
+        known_values = self._reader.readings(turn.state.entity_id, targets)
+        readings = {metric: reading.value for metric, reading in known_values.items()}
+        event = replace(event, correlation_id=turn.correlation_id)
+        change = replace_targets(turn.state, targets, readings, event, turn.now, self._config.goals)
+        self._close_all(turn, change.closed)
+        for refusal in change.refused:
+            self._refused(turn, refusal)
+        self._admitted(turn, list(change.admitted))
+
+    # -- moved --------------------------------------------------------------------------------
+    # Each of these gives False when there is no open goal of this id for which it is possible.
+
+    def begin(self, turn: Turn, goal_id: str) -> bool:
+        """A plan for the goal starts: active -> in_progress."""
+        return self._move(turn, goal_id, begin)
+
+    def release(self, turn: Turn, goal_id: str) -> bool:
+        """The plan ended and the goal is not met: in_progress -> active, one attempt more."""
+        return self._move(turn, goal_id, release)
+
+    def attempted(self, turn: Turn, goal_id: str) -> bool:
+        """A plan was carried out for the goal, whose status stays."""
+        return self._move(turn, goal_id, attempted)
+
+    def fail(self, turn: Turn, goal_id: str, reason: str) -> bool:
+        """Give the goal up."""
+        return self._move(turn, goal_id, partial(fail, reason))
+
+    def cancel(self, turn: Turn, goal_id: str, reason: str) -> bool:
+        """Cancel the goal, for a user or because nothing asks for it any more."""
+        goal = turn.state.goals.get(goal_id)
+        if goal is None or not goal.status.is_open:
+            return False
+        self._store(turn, cancel(goal, reason or CloseReason.REQUESTED, turn.now), publish=True)
+        return True
+
+    def measure(self, turn: Turn, row: int) -> None:
+        """The newest value of the series moves the open goals on its metric.
+
+        A goal with parts is moved by them alone.
+        """
+        metric = self._series.metrics[row]
+        hot = self._series.hot
+        value, previous = float(hot["last"][row]), known(hot["previous"][row])
+        goals = turn.state.open_goals(metric)
+        noise = self._reader.noise(row) if goals else 0.0
+        for goal in goals:
+            if is_parent(turn.state, goal.goal_id):
+                continue
+            after = measure(goal, value, previous, turn.now, noise)
+            if after is not None:
+                self._publish_if_notable(turn, goal, after)
+
+    def sweep(self, turn: Turn) -> None:
+        """Fail the open goals whose deadline has passed, also on metrics that are silent."""
+        late = (close_expired(goal, turn.now) for goal in turn.state.open_goals())
+        self._close_all(turn, [goal for goal in late if goal is not None])
+
+    def suggest(self, turn: Turn, action: Action | None) -> None:
+        """Propose the next values for all targets of the entity; quiet without open goals."""
+        entity = turn.state.entity_id
+        goals = turn.state.open_goals()
+        readings = self._reader.readings(
+            entity, dict.fromkeys(goal.target_metric for goal in goals)
+        )
+        suggestion = nudge(
+            action,
+            goals,
+            readings,
+            self._strategy,
+            self._config.suggestions.strategy,
+            turn.now,
+            turn.new_id("suggestion"),
+            turn.correlation_id,
+            entity,
+            turn.state.entity_type,
+            self._reader.confidence(entity, readings),
+        )
+        if suggestion is not None:
+            turn.state.suggestion = suggestion
+            turn.touched = True
+            turn.emit(SUGGESTIONS, suggestion)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _admitted(self, turn: Turn, goals: list[Goal]) -> None:
+        for goal in goals:
+            self._store(turn, goal, publish=True)
+        self._close_all(turn, enforce_cap(turn.state, turn.now, self._config.goals))
+        still_open = {goal.goal_id for goal in turn.state.open_goals()}
+        if any(goal.goal_id in still_open for goal in goals):
+            self.suggest(turn, None)
+
+    def _close_all(self, turn: Turn, goals: Iterable[Goal]) -> None:
+        """Keep closing revisions, but of goals that one before has closed along with its own."""
+        for goal in goals:
+            if turn.state.goals[goal.goal_id].status.is_open:
+                self._store(turn, goal, publish=True)
+
+    def _move(self, turn: Turn, goal_id: str, move: Callable[[Goal, int], Goal | None]) -> bool:
+        goal = turn.state.goals.get(goal_id)
+        after = None if goal is None else move(goal, turn.now)
+        if after is None:
+            return False
+        self._store(turn, after, publish=True)
+        return True
+
+    def _publish_if_notable(self, turn: Turn, before: Goal, after: Goal) -> None:
+        published = turn.state.published_progress.get(before.goal_id)
+        self._store(turn, after, publish=is_notable(before, after, published))
+
+    def _store(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
+        """Keep a revision; what is related to the goal follows it."""
+        before = turn.state.goals.get(goal.goal_id)
+        self._keep(turn, goal, publish=publish)
+        if not goal.status.is_open:
+            members = [part for part in parts(turn.state, goal.goal_id) if part.status.is_open]
+            self._close_all(turn, [cancel(part, CloseReason.PARENT, turn.now) for part in members])
+        parents = {goal.parent_id, before.parent_id if before is not None else ""}
+        for parent_id in sorted(parents - {""}):
+            self._roll_up(turn, parent_id)
+
+    def _roll_up(self, turn: Turn, parent_id: str) -> None:
+        parent = turn.state.goals.get(parent_id)
+        if parent is None:
+            return
+        after = roll_up(parent, parts(turn.state, parent_id), turn.now)
+        if after is not None:
+            self._publish_if_notable(turn, parent, after)
+
+    def _keep(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
+        state = turn.state
+        before = state.goals.get(goal.goal_id)
+        was_open = before is not None and before.status.is_open
+        note_goal(state, goal, is_new=before is None, was_open=was_open)
+        state.goals[goal.goal_id] = goal
+        turn.touched = True
+        if before is None or was_open != goal.status.is_open:
+            turn.changed_metrics.add(goal.target_metric)
+        elif aim(before) != aim(goal):
+            turn.changed_metrics |= {before.target_metric, goal.target_metric}
+        if publish:
+            state.published_progress[goal.goal_id] = goal.progress
+            turn.emit(GOALS, goal)
+        if not goal.status.is_open:
+            state.published_progress.pop(goal.goal_id, None)
+            self._forget_oldest(turn)
+
+    def _forget_oldest(self, turn: Turn) -> None:
+        state = turn.state
+        closed = [goal for goal in state.goals.values() if not goal.status.is_open]
+        closed = [goal for goal in closed if not is_referred_to(goal, state)]
+        closed.sort(key=lambda goal: goal.closed_at or 0)
+        for goal in closed[: max(0, len(closed) - self._config.goals.closed_goals_kept)]:
+            del state.goals[goal.goal_id]
+
+    def _is_news(self, turn: Turn, goal: Goal, refusal: Refusal) -> bool:
+        """A candidate of the engine that is refused again and again is told once a review."""
+        if goal.origin is not GoalOrigin.AUTONOMOUS:
+            return True
+        turn.touched = True
+        period = turn.now // max(1, self._config.goals.review_ms)
+        told = f"refusal:{refusal.reason.value}:{goal.dedupe_key}:{period}"
+        return turn.state.remember(told, turn.now, self._config.ids_kept)
+
+    def _refused(self, turn: Turn, refusal: Refusal) -> None:
+        _refuse(turn, refusal.reason.value, refusal.goal_id, refusal.text)
+
+
+def _refuse(turn: Turn, chosen: str, subject_id: str, reason: str) -> None:
+    """Publish that something was asked for and not done; nobody in particular decided it."""
+    decide(turn, "refusal", subject_id, chosen=chosen, reason=reason, actor="")

@@ -1,0 +1,1 @@
+"""What every feature stands on: batches, emissions, ids, stored entities, turns, timers."""

@@ -1,0 +1,51 @@
+"""Small array operations on a batch of rows that may repeat."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from streams.core.kernel.batch import FloatArray, IntArray
+
+
+class Groups(NamedTuple):
+    """Positions of a batch grouped by row, in arrival order within a row."""
+
+    rows: IntArray
+    """Each row once."""
+    first: IntArray
+    """Position of the row's first record."""
+    last: IntArray
+    """Position of the row's last record."""
+    counts: IntArray
+    order: IntArray
+    """Positions sorted by row."""
+    starts: IntArray
+    """Where each row starts in ``order``."""
+
+
+def group(rows: IntArray) -> Groups:
+    """Group positions 0..n-1 by their row; n > 0."""
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    ends = np.concatenate([starts[1:], [rows.size]])
+    return Groups(
+        rows=ordered[starts],
+        first=order[starts],
+        last=order[ends - 1],
+        counts=ends - starts,
+        order=order,
+        starts=starts,
+    )
+
+
+def previous_values(values: FloatArray, groups: Groups, before: FloatArray) -> FloatArray:
+    """For each record the value before it in its row; ``before`` holds each group's older one."""
+    previous = np.empty_like(values)
+    ordered = values[groups.order]
+    shifted = np.concatenate([[np.nan], ordered[:-1]])
+    shifted[groups.starts] = before
+    previous[groups.order] = shifted
+    return previous

@@ -1,0 +1,1 @@
+"""What is known of a metric, and what its values say: limits, progress, readings."""
