@@ -20,8 +20,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.core.forecasting.protocol import Forecaster
 from streams.core.forecasting.registry import create

@@ -30,7 +30,9 @@ from rich.table import Table
 from benchmarks.cluster import create_topic, delete_topics
 from benchmarks.load import PARTITIONS, Workload, fill, metric_schema_id
 from benchmarks.stack import kafka
-from streams.core.config import HOUR_MS, CoreConfig, ForecastConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.kernel.checks import HOUR_MS
 from streams.core.kernel.store import NothingStored, Write
 from streams.core.partition import Partition
 from streams.runtime.outbox import Outbox

@@ -17,8 +17,8 @@ from rich.table import Table
 from streams.cli.backtest_plot import Panel, draw, figure_type
 from streams.cli.series_file import Columns, Series, read_series
 from streams.cli.state import CliState, check_writable, stdout
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.evaluation import Evaluation, HorizonScore, Plan, evaluate
 from streams.core.kernel.batch import FloatArray, IntArray
 from streams.core.kernel.model_results import Learned

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import structlog
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.jit import Cache
 
 log = structlog.get_logger(__name__)

@@ -12,19 +12,16 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.core.capacity.config import StateConfig
-from streams.core.config import (
-    RESOURCES,
-    CoreConfig,
-    ForecastConfig,
-    GoalConfig,
-    MetricConfig,
-    SuggestionConfig,
-)
+from streams.core.config import CoreConfig
 from streams.core.forecasting.calendar import CalendarConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.learning.config import LearningConfig
+from streams.core.metric.config import RESOURCES, MetricConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import SafetyConfig
+from streams.core.suggestions.config import SuggestionConfig
 from streams.errors import ConfigError
 from streams.settings.autonomy_sections import (
     ActionSection,

@@ -15,8 +15,10 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from streams.core.capacity.config import StateConfig
-from streams.core.config import ForecastConfig, GoalConfig, SuggestionConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.patterns.config import PatternConfig
+from streams.core.suggestions.config import SuggestionConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 
@@ -223,7 +225,7 @@ _STATES, _PATTERNS = StateConfig(), PatternConfig()
 
 
 class ForecastingSection(Section):
-    """Mirrors ``streams.core.config.ForecastConfig``, which says what each value means."""
+    """Mirrors ``streams.core.forecasting.config.ForecastConfig``, which explains each value."""
 
     models: Texts = _FORECAST.models
     alpha: float = _FORECAST.alpha
@@ -288,7 +290,7 @@ class PatternsSection(Section):
 
 
 class GoalsSection(Section):
-    """Mirrors ``streams.core.config.GoalConfig``."""
+    """Mirrors ``streams.core.goals.config.GoalConfig``."""
 
     auto_goal_setting: bool = _GOALS.auto_goal_setting
     max_active_goals: int = _GOALS.max_active_goals
@@ -300,7 +302,7 @@ class GoalsSection(Section):
 
 
 class SuggestionsSection(Section):
-    """Mirrors ``streams.core.config.SuggestionConfig``."""
+    """Mirrors ``streams.core.suggestions.config.SuggestionConfig``."""
 
     strategy: str = _SUGGESTIONS.strategy
     personality: Literal["cautious", "neutral", "aggressive"] = "neutral"
@@ -308,7 +310,7 @@ class SuggestionsSection(Section):
 
 
 class MetricSection(Section):
-    """Mirrors ``streams.core.config.MetricConfig``."""
+    """Mirrors ``streams.core.metric.config.MetricConfig``."""
 
     capacity: float | None = None
     limit_ratio: float = 0.95

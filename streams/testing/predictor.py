@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.bounds import MAGNITUDE
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.model_results import Learned
 
 LEVEL = 0.8

@@ -7,10 +7,11 @@ from functools import partial
 from streams.core.capacity.outlook import look_ahead
 from streams.core.capacity.predictions import bottleneck_predictions, state_prediction
 from streams.core.capacity.resource import Resource, is_resource
-from streams.core.config import CoreConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.kernel.batch import series_key
 from streams.core.kernel.names import PREDICTIONS
 from streams.core.kernel.turn import Turn
+from streams.core.metric.config import MetricConfig
 from streams.core.series.store import SeriesStore
 from streams.records import Pattern, Prediction
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from streams.core.config import MetricConfig
 from streams.core.kernel.model_results import SeriesForecast
+from streams.core.metric.config import MetricConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 

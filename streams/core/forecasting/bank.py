@@ -7,9 +7,9 @@ from typing import cast
 
 import numpy as np
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.anomaly import AnomalyDetectors
 from streams.core.forecasting.bounds import within_magnitude
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.drift import DriftDetectors
 from streams.core.forecasting.interval import NORMAL_MAE, half_width, margins
 from streams.core.forecasting.protocol import ProbabilisticForecaster

@@ -7,8 +7,8 @@ import math
 import msgspec
 import numpy as np
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bounds import within_magnitude
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.state import damaged, require_finite
 from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import ConfigError

@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 from river.time_series import HoltWinters
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bounds import (
     MAGNITUDE,
     clip_limits,
@@ -18,6 +17,7 @@ from streams.core.forecasting.bounds import (
     not_ready,
     within_magnitude,
 )
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.state import damaged, require, require_finite
 from streams.core.kernel.batch import FloatArray, IntArray
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.core.forecasting.exponential_smoothing import ExponentialSmoothingForecaster
 from streams.core.forecasting.holt_winters import HoltWintersForecaster

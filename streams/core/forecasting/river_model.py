@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from river.time_series.base import Forecaster
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bounds import within_magnitude
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.errors import ConfigError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.snarimax import Orders, SnarimaxForecaster
 
 SEASON = 24

@@ -10,8 +10,8 @@ from collections import deque
 import msgspec
 import numpy as np
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bounds import not_ready, within_magnitude
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.state import damaged, require, require_finite
 from streams.core.kernel.batch import FloatArray, IntArray
 

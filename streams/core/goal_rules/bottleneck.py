@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from streams.core.config import CoreConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate
 from streams.core.goal_rules.situation import Situation
 from streams.core.goals.measurement import NOT_BEFORE
+from streams.core.metric.config import MetricConfig
 from streams.records import CauseKind, Direction, Goal, GoalType, Prediction, Priority, Severity
 
 _STEPS = ("analyse_bottleneck", "optimise_resource", "monitor_resource")

@@ -96,12 +96,6 @@ def named(table: Mapping[str, _T], aliases: Mapping[str, str]) -> Iterator[tuple
                 yield alias, entry
 
 
-def lookup(table: Mapping[str, _T], metric: str, aliases: Mapping[str, str]) -> _T | None:
-    """Entry of a metric by its name, else by its alias."""
-    own = table.get(metric)
-    return own if own is not None else table.get(aliases.get(metric, metric))
-
-
 def _fitting(config: CoreConfig, wish: Wish) -> tuple[str, ...]:
     """Action types of the catalogue that serve such a goal on this metric."""
     names = {wish.metric, config.aliases.get(wish.metric, wish.metric)}

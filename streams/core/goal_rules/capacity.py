@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streams.core.config import CoreConfig
-from streams.core.goal_rules.candidate import Wish, candidate, dedupe_key, lookup
+from streams.core.goal_rules.candidate import Wish, candidate, dedupe_key
 from streams.core.goal_rules.situation import Situation
 from streams.core.kernel.model_results import SeriesForecast
+from streams.core.metric.config import lookup
 from streams.records import CauseKind, Direction, Goal, GoalType, Pattern, PatternType, Priority
 
 _STEPS = ("forecast_demand", "plan_capacity", "provision_capacity", "verify_capacity")

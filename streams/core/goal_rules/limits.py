@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from streams.core.config import CoreConfig, MetricConfig
-from streams.core.goal_rules.candidate import lookup
+from streams.core.config import CoreConfig
+from streams.core.metric.config import MetricConfig, lookup
 
 
 class Limit(NamedTuple):

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from streams.core.config import GoalConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason, aim, cancel, restarted, revise
 from streams.core.goals.precedence import contradicts, gives_way
 from streams.core.goals.refresh import refresh

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streams.core.config import GoalConfig
 from streams.core.goals.admission import Refusal, admit
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason, cancel
 from streams.core.kernel.entity import EntityState
 from streams.core.kernel.ids import stable_id

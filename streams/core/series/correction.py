@@ -11,6 +11,7 @@ from streams.core.kernel.batch import series_key
 from streams.core.kernel.entity import EntityState, StoredRegression
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
+from streams.core.metric.config import MetricConfig
 from streams.core.series.store import SeriesStore
 
 
@@ -22,7 +23,7 @@ class RegressionWatch:
         self._series = series
         self._calendar = Calendar(config.calendar)
         self._regressors = {
-            name: known.regression for name, known in config.metrics.items() if known.is_corrected
+            name: _regression(known) for name, known in config.metrics.items() if known.is_corrected
         }
 
     def learn(self, turn: Turn, row: int, metric: str) -> None:
@@ -85,3 +86,13 @@ class RegressionWatch:
         rows = ((name, self._series.find(key)) for name, key in keys)
         last = self._series.hot["last"]
         return {name: float(last[row]) for name, row in rows if row is not None}
+
+
+def _regression(known: MetricConfig) -> RegressorConfig:
+    """What forecasts of a metric are corrected by."""
+    return RegressorConfig(
+        metrics=known.regressors,
+        hour="hour" in known.calendar,
+        weekday="weekday" in known.calendar,
+        holidays="holidays" in known.calendar,
+    )

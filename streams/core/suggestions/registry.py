@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from pkgutil import resolve_name
 from typing import cast
 
-from streams.core.config import SuggestionConfig
+from streams.core.suggestions.config import SuggestionConfig
 from streams.core.suggestions.strategies import Strategy, personality, personality_factor, simple
 from streams.errors import ConfigError, GoalstreamError, UnknownName
 

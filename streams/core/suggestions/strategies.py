@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from streams.core.config import SuggestionConfig
+from streams.core.suggestions.config import SuggestionConfig
 from streams.errors import ConfigError
 
 PERSONALITIES = {"cautious": 0.25, "neutral": 0.5, "aggressive": 0.75}

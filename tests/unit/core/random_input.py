@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 from hypothesis import strategies as st
 
-from streams.core.config import CoreConfig, ForecastConfig, GoalConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
+from streams.core.metric.config import MetricConfig
 from streams.core.partition import METRICS
 from streams.records import (
     Action,

@@ -8,7 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.core.config import CoreConfig, ForecastConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.metric.config import MetricConfig
 from streams.core.partition import METRICS
 from streams.core.transfer import IMPORT, knowledge_of
 from streams.records import PatternType, Prediction, PredictionKind, Severity

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from streams.core.config import CoreConfig, GoalConfig
+from streams.core.config import CoreConfig
 from streams.core.goals.book import GoalBook
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason
 from streams.core.goals.report import report
 from streams.core.kernel.emission import Position

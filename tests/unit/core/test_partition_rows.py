@@ -6,8 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from streams.core.config import CoreConfig, ForecastConfig, GoalConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES
+from streams.core.metric.config import MetricConfig
 from streams.records import Direction, GoalStatus, OutcomeStatus, PredictionKind, Trend
 from tests.unit.core.partition_kit import (
     START,

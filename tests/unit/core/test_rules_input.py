@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from streams.core.config import CoreConfig, GoalConfig
+from streams.core.config import CoreConfig
+from streams.core.goals.config import GoalConfig
 from streams.records import GoalOrigin, GoalStatus, OutcomeStatus
 from tests.unit.core.partition_kit import (
     START,

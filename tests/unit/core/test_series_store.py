@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.core.config import CoreConfig, ForecastConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.batch import series_key, split_series_key
 from streams.core.kernel.store import MODELS, SERIES, Write
 from streams.core.series.store import HOT, SeriesStore

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from streams.cli.rows import Format, RowReader
-from streams.core.config import ForecastConfig, SuggestionConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.outcomes.build import interpret
+from streams.core.suggestions.config import SuggestionConfig
 from streams.records import Command, Event, Goal, OutcomeStatus, Record
 from streams.runtime.handlers import HandlerRegistry
 from streams.settings import load_settings

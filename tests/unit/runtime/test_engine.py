@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from streams.core.config import CoreConfig, ForecastConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.batch import Positioned
 from streams.core.kernel.emission import Dispatch
 from streams.errors import Unavailable

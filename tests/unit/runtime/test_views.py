@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.config import CoreConfig, ForecastConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.metric.config import MetricConfig
 from streams.core.partition import Partition
 from streams.records import Record
 from streams.runtime.views import CONTROL, VIEWS, Views

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import MetricConfig
+from streams.core.metric.config import MetricConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 from streams.settings import Settings, describe, load_settings

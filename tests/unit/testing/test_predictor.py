@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.errors import ConfigError, UnknownName
 from streams.testing import as_predictor
 from streams.testing.predictor import LEVEL, Z90, ShippedPredictor, largest_tail

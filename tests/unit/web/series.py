@@ -10,8 +10,9 @@ import numpy as np
 
 from streams.core.capacity.capacity_report import CapacityReport, capacity_report
 from streams.core.capacity.config import StateConfig
-from streams.core.config import CoreConfig, ForecastConfig
+from streams.core.config import CoreConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis, PatternLearner
 from streams.errors import Unavailable, UnknownName

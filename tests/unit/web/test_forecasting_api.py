@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.model_results import AnchorAccuracy, RunningAccuracy
 from streams.web import Health
 from streams.web.forecasting import STEPS_MAX, _shown

@@ -13,8 +13,10 @@ from streams.core.capacity.config import StateConfig
 from streams.core.capacity.demand import demand_confidence, resource_demand
 from streams.core.capacity.path import path_of, planned
 from streams.core.capacity.resource import Resource, is_resource
-from streams.core.config import CoreConfig, ForecastConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.forecasting.bank import SeriesBank
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.metric.config import MetricConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 from streams.records.forecast import ResourceDemand

@@ -11,7 +11,8 @@ from streams.core.capacity.capacity_report import capacity_report
 from streams.core.capacity.config import StateConfig
 from streams.core.capacity.outlook import Outlook
 from streams.core.capacity.predictions import bottleneck_predictions, state_prediction
-from streams.core.config import CoreConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.metric.config import MetricConfig
 from streams.records import Direction, Prediction, PredictionKind, Severity
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry

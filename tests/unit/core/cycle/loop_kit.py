@@ -8,8 +8,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.core.config import CoreConfig, ForecastConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.timers import EVERYBODY, TICK
+from streams.core.metric.config import MetricConfig
 from streams.core.outcomes.build import HandlerResult, outcome_for
 from streams.core.partition import METRICS
 from streams.core.planning.config import ActionSpec

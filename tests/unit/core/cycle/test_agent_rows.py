@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.core.config import ForecastConfig, MetricConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.metric.config import MetricConfig
 from streams.core.outcomes.build import HandlerResult
 from streams.records import (
     Action,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.goals.explanation import explain
 from streams.core.kernel.names import ENGINE
 from streams.core.learning.insights import insights

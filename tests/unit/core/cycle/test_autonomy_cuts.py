@@ -9,10 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.config import CoreConfig, ForecastConfig, GoalConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.effects.config import EffectsConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.kernel.timers import EVERYBODY, TICK
 from streams.core.learning.config import LearningConfig
+from streams.core.metric.config import MetricConfig
 from streams.core.outcomes.build import HandlerResult
 from streams.core.partition import METRICS, Partition
 from streams.core.planning.config import ActionSpec, PlanningConfig

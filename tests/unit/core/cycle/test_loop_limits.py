@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.core.config import MetricConfig
+from streams.core.metric.config import MetricConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import GoalStatus, PlanStatus, Priority

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streams.core.config import CoreConfig, ForecastConfig, GoalConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import GoalStatus, PatternType, PredictionKind, Priority

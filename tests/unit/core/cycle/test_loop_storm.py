@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import PlanningConfig
 from streams.records import Action, Goal

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import Learned, SeriesBank
+from streams.core.forecasting.config import ForecastConfig
 from streams.errors import ConfigError, StateError, UnknownName
 from streams.testing import forecaster_contract as contract
 

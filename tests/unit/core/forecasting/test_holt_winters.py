@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from river.time_series import HoltWinters
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.errors import StateError
 from streams.testing import check_forecaster

@@ -3,8 +3,8 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting import methods, registry
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.core.forecasting.interval import margins
 from streams.errors import UnknownName

@@ -2,8 +2,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting import registry
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.errors import UnknownName
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.config import ForecastConfig
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.calendar import Calendar, CalendarConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.regression_memory import MATURE
 from streams.core.forecasting.regressors import Regression, RegressorConfig
 from streams.errors import ConfigError, StateError

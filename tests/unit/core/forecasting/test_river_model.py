@@ -9,7 +9,7 @@ from river.checks import check_estimator
 from river.time_series import SNARIMAX
 from river.time_series.base import Forecaster
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.core.forecasting.river_model import EnsembleForecaster
 from streams.errors import ConfigError

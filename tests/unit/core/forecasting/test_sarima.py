@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from river.time_series import SNARIMAX
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.core.forecasting.protocol import Forecaster, ForecasterFactory
 from streams.core.forecasting.sarima import SarimaForecaster

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from river.time_series import SNARIMAX
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.snarimax import WARM_UP, SnarimaxForecaster
 from streams.core.forecasting.snarimax_model import FARTHEST_LAG, LagScaler, regressor
 from streams.errors import ConfigError, StateError

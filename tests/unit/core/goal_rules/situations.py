@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.core.analysis.breach import predict_breach, prediction_record
-from streams.core.config import CoreConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.goal_rules.situation import History, Reading, Situation
+from streams.core.metric.config import MetricConfig
 from streams.records import (
     Direction,
     Goal,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import CoreConfig, GoalConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.goal_rules.adaptation import adaptation_goals
 from streams.core.goal_rules.bottleneck import bottleneck_goals
 from streams.core.goal_rules.capacity import capacity_goals
@@ -20,7 +20,9 @@ from streams.core.goal_rules.resource import resource_goals
 from streams.core.goal_rules.service_level import burn_rate, service_level_goals
 from streams.core.goal_rules.setter import propose
 from streams.core.goal_rules.situation import History
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import NOT_BEFORE
+from streams.core.metric.config import MetricConfig
 from streams.core.planning.config import ActionSpec
 from streams.errors import ConfigError
 from streams.records import CauseKind, GoalOrigin, GoalType, PatternType, Priority

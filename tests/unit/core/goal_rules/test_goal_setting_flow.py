@@ -8,13 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from streams.core.config import CoreConfig, ForecastConfig, GoalConfig, MetricConfig
+from streams.core.config import CoreConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.goal_rules.config import SettingConfig
 from streams.core.goal_rules.observation import observe
 from streams.core.goal_rules.scaling import ScalingRule
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason
 from streams.core.kernel.emission import Position
 from streams.core.kernel.turn import Turn
+from streams.core.metric.config import MetricConfig
 from streams.core.partition import METRICS
 from streams.records import Direction, Goal, GoalStatus, GoalType, Priority
 from tests.unit.core.partition_kit import START, Bench, Seen, goal, metric

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from streams.core.config import GoalConfig
 from streams.core.goals.admission import admit
+from streams.core.goals.config import GoalConfig
 from streams.core.kernel.entity import EntityState
 from streams.records import Action, Goal
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import GoalConfig
 from streams.core.goals.admission import (
     Refusal,
     RefusalReason,
     admit,
     enforce_cap,
 )
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason, cancel, measure
 from streams.core.goals.precedence import contradicts
 from streams.core.kernel.entity import EntityState

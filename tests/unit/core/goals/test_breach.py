@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core.analysis.breach import BreachForecast, predict_breach, prediction_record
 from streams.core.capacity.mitigations import mitigations
-from streams.core.config import MetricConfig
+from streams.core.metric.config import MetricConfig
 from streams.records import Direction, Prediction, PredictionKind, Severity
 from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, numbers
 

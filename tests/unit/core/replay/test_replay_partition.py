@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from streams.core.config import CoreConfig, MetricConfig
+from streams.core.config import CoreConfig
 from streams.core.effects.config import EffectsConfig
 from streams.core.kernel.timers import TICK
+from streams.core.metric.config import MetricConfig
 from streams.core.partition import Partition
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.replay.compare import compare

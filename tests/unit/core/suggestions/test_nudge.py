@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import SuggestionConfig
 from streams.core.goals.admission import admit
 from streams.core.goals.measurement import cancel, measure
+from streams.core.suggestions.config import SuggestionConfig
 from streams.core.suggestions.nudge import MetricReading, analyse, nudge
 from streams.core.suggestions.registry import create_strategy
 from streams.core.suggestions.strategies import Strategy

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.config import SuggestionConfig
 from streams.core.suggestions import registry
+from streams.core.suggestions.config import SuggestionConfig
 from streams.core.suggestions.registry import ENTRY_POINTS, create_strategy, strategy_names
 from streams.core.suggestions.strategies import (
     PERSONALITIES,

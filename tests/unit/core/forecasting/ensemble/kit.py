@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.core.forecasting.ensemble.layout import ROW, SCRATCH
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.config import ForecastConfig
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import PROMISED, CompiledEnsemble
 from streams.core.forecasting.ensemble.layout import ANCHORS, NAMES, STRIDES
 from streams.core.forecasting.protocol import ProbabilisticForecaster
