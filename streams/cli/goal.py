@@ -12,7 +12,7 @@ from streams.cli.requests import By, Reason, login, send, send_command
 from streams.cli.rows import to_ms
 from streams.cli.state import CliState, stdout
 from streams.cli.views import LOCAL, AsJson, Entity, Url, moment, read_view, warn_if_incomplete
-from streams.core.cycle.gatekeeper import REQUESTER
+from streams.core.goals.feature import REQUESTER
 from streams.errors import InvalidRecord
 from streams.records import Direction, Goal, GoalType, Priority
 

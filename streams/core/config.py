@@ -12,8 +12,10 @@ from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.goal_rules.config import SettingConfig
 from streams.core.goals.config import GoalConfig
+from streams.core.kernel.feature import Feature
 from streams.core.learning.config import LearningConfig
 from streams.core.metric.config import RESOURCES, MetricConfig
+from streams.core.metric.limits import KnownMetrics
 from streams.core.patterns.config import PatternConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import SafetyConfig
@@ -49,6 +51,13 @@ class CoreConfig:
     """Outcomes kept per entity for the views."""
     ids_kept: int = 200
     """Event, action and outcome ids remembered per entity to drop repeats."""
+    features: tuple[Feature, ...] = ()
+    """Features of the user's own; they run behind those of the engine."""
+
+    @property
+    def known(self) -> KnownMetrics:
+        """What is known of metrics, by name or alias."""
+        return KnownMetrics(self.metrics, self.aliases, self.setting.objectives)
 
     def metric(self, name: str) -> MetricConfig | None:
         """Configuration of a metric by its name or alias."""

@@ -5,12 +5,22 @@ Forecasters are not part of it: they learn anew from the values that follow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 
-from streams.core.kernel.entity import EntityState
+from streams.core.analysis.state import Analyses
+from streams.core.goals.book import GoalBook
+from streams.core.goals.state import Goals
+from streams.core.kernel.commands import Arguments, CommandSpec
+from streams.core.kernel.entity import Entity
+from streams.core.kernel.feature import Feature, View
+from streams.core.kernel.turn import Turn
+from streams.core.patterns.feature import Patterns
 from streams.core.patterns.state import PatternState
 from streams.errors import InvalidRecord
-from streams.records import Goal
+from streams.records import Command, Goal
 
 IMPORT = "entity.import"
 """The command; its argument ``knowledge`` is the JSON of a ``Knowledge``."""
@@ -24,10 +34,60 @@ class Knowledge(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     metrics: list[str] = []
 
 
-def knowledge_of(state: EntityState) -> Knowledge:
-    """What of the state can be imported elsewhere; shares its parts."""
+class ImportArguments(Arguments, frozen=True):
+    """What is imported."""
+
+    knowledge: str = ""
+    """A line that an export wrote, JSON."""
+
+
+class Transfer(Feature):
+    """Takes the knowledge of an entity out of one system and into another."""
+
+    name = "transfer"
+
+    def __init__(self, book: GoalBook, patterns: Patterns) -> None:
+        self._book = book
+        self._patterns = patterns
+
+    def commands(self) -> Sequence[CommandSpec[Any]]:
+        return (
+            CommandSpec(
+                IMPORT,
+                "take over goals and patterns of another system",
+                ImportArguments,
+                self._import,
+                refusal="invalid_import",
+            ),
+        )
+
+    def views(self) -> Sequence[View]:
+        return (
+            View(
+                "knowledge",
+                "what goalstream export takes along",
+                "entity",
+                lambda entity: {"": knowledge_of(entity)},
+            ),
+        )
+
+    def _import(self, turn: Turn, command: Command, arguments: ImportArguments) -> None:
+        if turn.read(Goals).entries or turn.read(PatternState).events:
+            turn.reject("not_empty", f"{command.entity_id!r} has goals or patterns of its own")
+            return
+        knowledge = decode_knowledge(arguments.knowledge, command.entity_id)
+        turn.entity.put(knowledge.patterns)
+        turn.edit(Analyses).metrics = knowledge.metrics
+        self._book.restore(turn, knowledge.goals)
+        self._patterns.tell_all(turn)
+
+
+def knowledge_of(entity: Entity) -> Knowledge:
+    """What of an entity can be imported elsewhere; shares its parts."""
     return Knowledge(
-        goals=list(state.goals.values()), patterns=state.patterns, metrics=state.metrics
+        goals=list(entity.read(Goals).all()),
+        patterns=entity.read(PatternState),
+        metrics=entity.read(Analyses).metrics,
     )
 
 
@@ -51,8 +111,3 @@ def decode_knowledge(text: str, entity_id: str) -> Knowledge:
             remedy=f"import it for {foreign.entity_id!r}",
         )
     return knowledge
-
-
-def is_empty(state: EntityState) -> bool:
-    """Whether nothing would be lost by an import."""
-    return not state.goals and not state.patterns.events

@@ -31,6 +31,7 @@ from streams.records.metric import Metric, Tag
 from streams.records.outcome import Outcome, OutcomeStatus
 from streams.records.plan import Plan, PlanPolicy, PlanStatus, PlanStep, StepStatus, Strategy
 from streams.records.suggestion import GoalAnalysis, Suggestion, SuggestionKind
+from streams.records.system_state import SystemState
 
 RECORD_TYPES: tuple[type[Record], ...] = (
     Metric,
@@ -94,6 +95,7 @@ __all__ = [
     "Strategy",
     "Suggestion",
     "SuggestionKind",
+    "SystemState",
     "Tag",
     "Trend",
 ]

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from streams.core.config import CoreConfig
+from streams.core.features import build_features
 from streams.core.kernel.emission import Dispatch, Rejection
-from streams.core.kernel.entity import decode_wake
+from streams.core.kernel.entity import decode_timers
 from streams.core.kernel.store import ENTITIES
 from streams.core.partition import METRICS, Applied, Partition
 from streams.errors import GoalstreamError, Unavailable
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 DEAD_LETTER = "dead-letter"
 OUTCOMES = "outcomes"
-WAKES_AT_ONCE = 2_000
+STATES_AT_ONCE = 2_000
 """Stored states looked at before other work gets its turn."""
 SCHEMA_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits between attempts while the registry is away; the last one repeats."""
@@ -74,6 +75,7 @@ class Engine:
         metrics: WorkerMetrics,
     ) -> None:
         self._config = config
+        self._features = build_features(config)
         self._tables = tables
         self._outbox = outbox
         self._checkpointer = checkpointer
@@ -128,16 +130,17 @@ class Engine:
         """State of a partition that this worker owns; begun when it is first asked for."""
         part = self.partitions.get(number)
         if part is None:
-            part = Partition(number, self._config, self._tables.reader(number))
+            reader = self._tables.reader(number)
+            part = Partition(number, self._config, reader, self._features)
             self.partitions[number] = part
         return part
 
-    async def load_wakes(self, number: int) -> None:
+    async def load_timers(self, number: int) -> None:
         """Learn from the store which entities of a partition are due without a record."""
         part = self.partition(number)
         for index, (_, value) in enumerate(self._tables.scan(ENTITIES, number, b"")):
-            part.restore_wake(decode_wake(value))
-            if index % WAKES_AT_ONCE == WAKES_AT_ONCE - 1:
+            part.restore_timers(decode_timers(value))
+            if index % STATES_AT_ONCE == STATES_AT_ONCE - 1:
                 await asyncio.sleep(0)
                 if self.partitions.get(number) is not part:
                     return

@@ -14,7 +14,7 @@ import structlog
 
 from streams.core.kernel.ids import stable_id
 from streams.core.kernel.names import ENGINE
-from streams.core.kernel.timers import TICK, Wake
+from streams.core.kernel.timers import TICK, Due
 from streams.core.partition import Partition
 from streams.errors import Unavailable
 from streams.records import Command
@@ -39,14 +39,14 @@ async def keep_ticking(
     ticker, loaded = Ticker(now_ms), dict[int, Partition]()
     while True:
         await asyncio.sleep(seconds)
-        wakes: dict[str, Wake] = {}
+        timers: dict[str, Due] = {}
         for number in owned():
             part = engine.partition(number)
             if loaded.get(number) is not part:
-                await engine.load_wakes(number)
+                await engine.load_timers(number)
                 loaded[number] = part
-            wakes |= part.wakes
-        if ticks := ticker.due(wakes):
+            timers |= part.timers
+        if ticks := ticker.due(timers):
             try:
                 await publisher.publish(COMMANDS, ticks)
             except Unavailable as error:
@@ -70,21 +70,21 @@ class Ticker:
         self._written: dict[str, tuple[int, int]] = {}
         """Entity -> the wake-up that was answered, and when."""
 
-    def due(self, wakes: Mapping[str, Wake]) -> list[Command]:
+    def due(self, timers: Mapping[str, Due]) -> list[Command]:
         """Ticks for the entities whose wake-up (event time) has come; all others are forgotten."""
         now = self._now_ms()
         for known in (self._heard, self._written):
-            for entity in known.keys() - wakes.keys():
+            for entity in known.keys() - timers.keys():
                 del known[entity]
         ticks: list[Command] = []
-        for entity, wake in wakes.items():
+        for entity, due in timers.items():
             heard = self._heard.get(entity)
-            if heard is None or heard.clock != wake.clock:
-                heard = self._heard[entity] = _Heard(wake.clock, now)
-            time = wake.clock + now - heard.moment
-            if time >= wake.at and not self._is_written(entity, wake.at, now):
-                self._written[entity] = (wake.at, now)
-                ticks.append(_tick(entity, wake, max(time, wake.at)))
+            if heard is None or heard.clock != due.clock:
+                heard = self._heard[entity] = _Heard(due.clock, now)
+            time = due.clock + now - heard.moment
+            if time >= due.at and not self._is_written(entity, due.at, now):
+                self._written[entity] = (due.at, now)
+                ticks.append(_tick(entity, due, max(time, due.at)))
         return ticks
 
     def _is_written(self, entity: str, at: int, now: int) -> bool:
@@ -92,12 +92,12 @@ class Ticker:
         return answered == at and now - when < REPEAT_MS
 
 
-def _tick(entity: str, wake: Wake, time: int) -> Command:
+def _tick(entity: str, due: Due, time: int) -> Command:
     return Command(
         entity_id=entity,
-        entity_type=wake.entity_type,
+        entity_type=due.entity_type,
         timestamp=time,
-        command_id=stable_id("tick", entity, wake.at, time),
+        command_id=stable_id("tick", entity, due.at, time),
         command=TICK,
         issued_by=ENGINE,
     )

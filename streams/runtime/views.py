@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams.core.config import CoreConfig
-from streams.core.cycle.summary import summary
+from streams.core.features import build_features
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.goals.report import report
 from streams.core.kernel.batch import series_key, split_series_key
-from streams.core.kernel.entity import EntityState
+from streams.core.kernel.feature import View
 from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.kernel.store import ENTITIES, SERIES
 from streams.core.kernel.timers import EVERYBODY
-from streams.core.learning.insights import insights
 from streams.core.partition import Partition
-from streams.core.patterns.detector import Origin
-from streams.core.patterns.learner import PatternLearner
-from streams.core.safety.modes import Controls
+from streams.core.safety.state import SafetyState
 from streams.core.series.store import HOT
-from streams.core.transfer import knowledge_of
 from streams.errors import UnknownName
 from streams.runtime.tables import TableSet
 
@@ -34,101 +28,29 @@ SLASH = "/"
 CONTROL = "control"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One named view."""
+PARTITION = "partition"
+"""Key of the view that no entity has a row in."""
 
-    name: str
-    description: str
-    key: str
-    rows: Callable[[EntityState, Reader], Mapping[str, Any]] | None
-    """Rows of an entity by the second part of their keys; None for views over series or
-    partitions."""
-
-    @property
-    def by_entity(self) -> bool:
-        """Whether the key alone tells the entity."""
-        return self.key != "partition"
-
-
-class Reader(NamedTuple):
-    """What rows are made with."""
-
-    config: CoreConfig
-    patterns: PatternLearner
-
-
-def _by_entity(value: Any) -> Mapping[str, Any]:
-    return {} if not value else {"": value}
-
-
-def _patterns(state: EntityState, reader: Reader) -> Mapping[str, Any]:
-    origin = Origin(state.entity_id, state.entity_type, state.patterns.clock)
-    return {p.pattern_id: p for p in reader.patterns.patterns(state.patterns, origin)}
-
-
-def _of_entities(make: Callable[[EntityState, CoreConfig], Any]) -> Any:
-    """One row for each real entity that has a goal, a plan or an outcome."""
-
-    def rows(state: EntityState, reader: Reader) -> Mapping[str, Any]:
-        known = state.goals_set or state.plans or state.counters.last_analysis or state.outcomes
-        return {"": make(state, reader.config)} if known else {}
-
-    return rows
-
-
-VIEWS = (
-    View("goals", "goals, open and lately closed", "entity/goal id", lambda s, _: s.goals),
-    View(
-        "goal_index",
-        "open goal by what it is about",
-        "entity/dedupe key",
-        lambda s, _: {g.dedupe_key: g.goal_id for g in s.open_goals()},
-    ),
-    View("plans", "plans, open and lately ended", "entity/plan id", lambda s, _: s.plans),
-    View(
-        "learning",
-        "what past actions teach",
-        "entity",
-        _of_entities(lambda state, config: insights(state.learning, config.learning)),
-    ),
-    View("autonomy", "budgets, breaker, approvals, counters", "entity", _of_entities(summary)),
-    View(
-        "achievements",
-        "what became of goals",
-        "entity",
-        _of_entities(lambda state, _: report(state)),
-    ),
-    View(CONTROL, "what operators permit in each partition", "partition", None),
-    View("predictions", "predicted breaches", "entity/metric", lambda s, _: s.predictions),
-    View("states", "latest predicted state", "entity", lambda s, _: _by_entity(s.outlook)),
-    View("patterns", "patterns of events and metrics", "entity/pattern id", _patterns),
-    View(
-        "knowledge",
-        "what goalstream export takes along",
-        "entity",
-        lambda s, _: _by_entity(knowledge_of(s)),
-    ),
-    View("suggestions", "latest suggestion", "entity", lambda s, _: _by_entity(s.suggestion)),
-    View(
-        "outcomes", "latest outcomes, oldest first", "entity", lambda s, _: _by_entity(s.outcomes)
-    ),
-    View(
-        "pending_actions", "actions without an outcome", "entity/action id", lambda s, _: s.pending
-    ),
-    View(
-        "seen_ids",
-        "ids of events, actions, outcomes and commands lately handled",
-        "entity",
-        lambda s, _: _by_entity(s.seen_ids),
-    ),
-    View("metric_state", "latest value, baseline and count", "entity/metric", None),
-    View("models", "what the forecaster of a series holds", "entity/metric", None),
-    View("forecasts", "forecast as of now", "entity/metric", None),
+_CONTROL = View(CONTROL, "what operators permit in each partition", PARTITION, lambda _: {})
+_SEEN = View(
+    "seen_ids",
+    "hashes of the ids of events, actions, outcomes and commands lately handled",
+    "entity",
+    lambda entity: {"": seen} if (seen := entity.seen()) else {},
 )
-"""All views, in the order in which they are listed."""
+_OF_SERIES = tuple(
+    View(name, description, "entity/metric", lambda _: {})
+    for name, description in (
+        ("metric_state", "latest value, baseline and count"),
+        ("models", "what the forecaster of a series holds"),
+        ("forecasts", "forecast as of now"),
+    )
+)
 
-_BY_NAME = {view.name: view for view in VIEWS}
+
+def all_views(config: CoreConfig) -> Sequence[View]:
+    """All views, in the order in which they are listed."""
+    return (*build_features(config).views.values(), _CONTROL, _SEEN, *_OF_SERIES)
 
 
 class Views:
@@ -148,7 +70,11 @@ class Views:
         self._count = count
         self._horizon = config.forecasting.horizon
         self._level = config.forecasting.level
-        self._reader = Reader(config, PatternLearner(config.patterns, config.zone))
+        self._views = {view.name: view for view in all_views(config)}
+
+    def list(self) -> Sequence[View]:
+        """What can be read."""
+        return tuple(self._views.values())
 
     def partition_of(self, entity_id: str) -> int:
         """Partition of an entity under Kafka's murmur2 partitioner."""
@@ -156,24 +82,25 @@ class Views:
 
     def entity_of(self, table: str, key: str) -> str | None:
         """The entity part of a key; None where it has none."""
-        if not _BY_NAME[table].by_entity:
+        view = self._views[table]
+        if view is _CONTROL:
             return None
-        return key if _BY_NAME[table].key == "entity" else _split(key)[0]
+        return key if view.key == "entity" else _split(key)[0]
 
     def get(self, table: str, key: str) -> object | None:
-        view = _BY_NAME[table]
+        view = self._views[table]
         entity = self.entity_of(table, key)
         if entity is None:
             return dict(self._controls()).get(key)
         number = self.partition_of(entity)
         if number not in self._owned() or entity == EVERYBODY:
             return None
-        if view.rows is None:
+        if view in _OF_SERIES:
             return self._series_row(view.name, number, entity, _split(key)[1])
         state = self._partition(number).entities.find(entity)
         if state is None:
             return None
-        row = view.rows(state, self._reader).get("" if view.key == "entity" else _split(key)[1])
+        row = view.rows(state).get("" if view.key == "entity" else _split(key)[1])
         return None if row is None else msgspec.to_builtins(row)
 
     def scan(self, table: str, after: str, limit: int) -> tuple[list[tuple[str, object]], bool]:
@@ -181,7 +108,7 @@ class Views:
 
         In the order of the store: by the stored key, then by the second part of the view's key.
         """
-        view = _BY_NAME[table]
+        view = self._views[table]
         beyond = self.order(table, after) if after else ("", "")
         items: list[tuple[str, object]] = []
         for key, row in self._walk(view, beyond):
@@ -192,10 +119,10 @@ class Views:
 
     def order(self, table: str, key: str) -> tuple[str, str]:
         """What rows of a view are ordered by: the order of the store."""
-        view = _BY_NAME[table]
-        if view.key in ("entity", "partition"):
+        view = self._views[table]
+        if view.key in ("entity", PARTITION):
             return key, ""
-        return _split(key) if view.rows is not None else (series_key(*_split(key)), "")
+        return (series_key(*_split(key)), "") if view in _OF_SERIES else _split(key)
 
     # -- questions about one series -------------------------------------------------------------
 
@@ -251,15 +178,15 @@ class Views:
         rows: list[tuple[str, object]] = []
         for number in self._owned():
             state = self._partition(number).entities.peek(EVERYBODY)
-            controls = Controls() if state is None else state.controls
-            rows.append((str(number), msgspec.to_builtins(controls)))
+            safety = SafetyState() if state is None else state.read(SafetyState)
+            rows.append((str(number), msgspec.to_builtins(safety.controls)))
         return sorted(rows, key=lambda row: row[0])
 
     def _walk(self, view: View, beyond: tuple[str, str]) -> Iterator[tuple[str, object]]:
-        if not view.by_entity:
+        if view is _CONTROL:
             yield from (row for row in self._controls() if (row[0], "") > beyond)
             return
-        if view.rows is None:
+        if view in _OF_SERIES:
             for key in self._keys(SERIES, beyond[0]):
                 entity, metric = split_series_key(key)
                 row = self._series_row(view.name, self.partition_of(entity), entity, metric)
@@ -270,9 +197,7 @@ class Views:
             if entity == EVERYBODY:
                 continue
             state = self._partition(self.partition_of(entity)).entities.peek(entity)
-            rows = (
-                {} if state is None else msgspec.to_builtins(dict(view.rows(state, self._reader)))
-            )
+            rows = {} if state is None else msgspec.to_builtins(dict(view.rows(state)))
             for second, row in sorted(rows.items()):
                 if (entity, second) > beyond:
                     yield _join(view, entity, second), row

@@ -9,8 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from streams.core.capacity.system_state import SystemState
-from streams.records import Plan, Prediction
+from streams.records import Plan, Prediction, SystemState
 from streams.web.answers import SECURITY_HEADERS, Refused, answer
 from streams.web.autonomous_goals import open_goals
 from streams.web.control_messages import (

@@ -13,9 +13,9 @@ from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.core.cycle.gatekeeper import REQUESTER
 from streams.core.execution.report import ExecutionStatus, status
 from streams.core.goals.explanation import explain
+from streams.core.goals.feature import REQUESTER
 from streams.records import (
     CauseKind,
     Goal,

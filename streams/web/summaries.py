@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from streams.core.cycle.counters import Counters
+from streams.core.cycle.summary import Totals
 from streams.core.execution.report import result
 from streams.core.learning.insights import COMMON, Failure, Insights, LessonLearned, Rate
 from streams.core.safety.config import lowest
@@ -55,12 +55,12 @@ def control_of(swept: Swept, facts: AutonomyFacts, partitions: int) -> Control:
     )
 
 
-def counters_of(swept: Swept) -> Counters:
+def counters_of(swept: Swept) -> Totals:
     """Sums over the rows of the table ``autonomy``."""
-    total = Counters()
+    total = Totals()
     for row in swept.rows:
-        one = msgspec.convert(row["counters"], Counters)
-        for name in Counters.__struct_fields__:
+        one = msgspec.convert(row["counters"], Totals)
+        for name in Totals.__struct_fields__:
             mine, its = getattr(total, name), getattr(one, name)
             if name.startswith("last_"):
                 setattr(total, name, max((t for t in (mine, its) if t is not None), default=None))

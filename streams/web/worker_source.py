@@ -11,7 +11,7 @@ from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis, PatternLearner
 from streams.records import Event, Record
 from streams.runtime.publisher import Written
-from streams.runtime.views import VIEWS
+from streams.runtime.views import PARTITION
 from streams.runtime.worker import Worker
 from streams.web.source import AutonomyFacts, Health, History, Page, TableInfo
 
@@ -42,7 +42,10 @@ class WorkerSource:
         return Health(ok, "" if ok else f"the worker is {phase}", detail)
 
     def tables(self) -> Sequence[TableInfo]:
-        return [TableInfo(view.name, view.description, view.key, view.by_entity) for view in VIEWS]
+        return [
+            TableInfo(view.name, view.description, view.key, view.key != PARTITION)
+            for view in self._views.list()
+        ]
 
     def get(self, table: str, key: str) -> object | None:
         return self._views.get(table, key)
@@ -89,7 +92,7 @@ class WorkerSource:
         return self._views.accuracy(entity, metric)
 
     def capacity_report(self) -> CapacityReport:
-        return capacity_report(self._core, self._core.states, time.time_ns() // 1_000_000)
+        return capacity_report(self._core.known, self._core.states, time.time_ns() // 1_000_000)
 
     def analyse(self, events: Sequence[Event]) -> Analysis:
         return self._learner.analyse(events)

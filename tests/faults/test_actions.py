@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.core.kernel.entity import decode_entity
+from streams.core.outcomes.feature import Actions
 from streams.records import Action, Outcome, OutcomeStatus
 from tests.faults import action_handlers
 from tests.faults.harness import Deployment, until
@@ -73,7 +74,8 @@ def require_one_outcome_each(deployment: Deployment, actions: list[Action], file
                 assert times == 1
             case _:
                 assert times <= 1
-    for state in map(decode_entity, latest(deployment, "entities").values()):
+    for stored in map(decode_entity, latest(deployment, "entities").values()):
+        state = stored.read(Actions)
         assert state.pending == {}
         assert state.outcomes == [found[outcome.action_id][0] for outcome in state.outcomes]
 

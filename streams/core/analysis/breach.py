@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from streams.core.capacity.mitigations import mitigations
+from streams.core.analysis.mitigations import mitigations
 from streams.core.metric.config import MetricConfig
 from streams.core.metric.progress import signed_gap
 from streams.records import Direction, Prediction, PredictionKind, Severity

@@ -1,75 +1,140 @@
-"""Looks ahead at a series: forecast, predicted breach, the state of the entity, its goals."""
+"""Looks ahead at a series: publishes its forecast, what its models notice, a likely breach."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from streams.core.analysis.breaches import BreachWatch
-from streams.core.capacity.feature import StateWatch
-from streams.core.capacity.resource import is_resource
-from streams.core.config import CoreConfig
-from streams.core.goal_rules.feature import GoalSetter, always
-from streams.core.goals.book import GoalBook
-from streams.core.kernel.entity import EntityState
-from streams.core.kernel.model_results import SeriesForecast
-from streams.core.kernel.names import FORECASTS
+from streams.core.analysis.breach import BreachForecast, predict_breach, prediction_record
+from streams.core.analysis.state import Analyses
+from streams.core.kernel.commands import CommandSpec, NoArguments
+from streams.core.kernel.engine_events import anomaly_event, drift_event, model_event
+from streams.core.kernel.entity import Entity
+from streams.core.kernel.feature import Feature, View
+from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.names import EVENTS, FORECASTS, PREDICTIONS
 from streams.core.kernel.turn import Turn
-from streams.core.patterns.feature import PatternWatch
-from streams.core.series.correction import RegressionWatch
-from streams.core.series.store import SeriesStore
-from streams.records import Forecast
+from streams.core.metric.limits import KnownMetrics, Limit
+from streams.records import Command, Direction, Forecast
 
 MOST_METRICS = 256
 """Metrics of one entity that are looked at together."""
 
 
-class Analysis:
-    """Runs where an analysis is due or a value has just passed its limit."""
+class Analysis(Feature):
+    """Runs where an analysis is due, asked for, or a value has just passed its limit."""
 
-    def __init__(
-        self,
-        config: CoreConfig,
-        series: SeriesStore,
-        goals: GoalBook,
-        patterns: PatternWatch,
-        regressions: RegressionWatch,
-        may_set_goals: Callable[[EntityState], bool] = always,
-    ) -> None:
-        self._config = config
-        self._series = series
-        self._patterns = patterns
-        self._regressions = regressions
-        self._breaches = BreachWatch(config, series)
-        self._states = StateWatch(config, series)
-        self._setter = GoalSetter(config, series, goals, may_set_goals)
+    name = "analysis"
+    State = Analyses
 
-    def run(self, turn: Turn, row: int) -> None:
-        settings = self._config.forecasting
-        forecast = self._series.bank.forecast(row, settings.horizon, settings.level)
-        if forecast is None:
-            return
-        metric = self._series.metrics[row]
-        forecast = self._regressions.corrected(turn.state, row, metric, forecast)
-        self._remember(turn, metric)
+    def __init__(self, known: KnownMetrics, breach_probability: float) -> None:
+        """``breach_probability`` (0..1): from which on a breach is predicted."""
+        self._known = known
+        self._likely = breach_probability
+
+    def commands(self) -> Sequence[CommandSpec[Any]]:
+        return (
+            CommandSpec(
+                "analysis.run",
+                "analyse a metric now, or all of the entity",
+                NoArguments,
+                self._ask,
+                target="metric; empty for all",
+            ),
+        )
+
+    def views(self) -> Sequence[View]:
+        return (
+            View(
+                "predictions",
+                "predicted breaches",
+                "entity/metric",
+                lambda entity: entity.read(Analyses).breaches,
+            ),
+        )
+
+    def metrics(self, entity: Entity) -> Iterable[str]:
+        return (*entity.read(Analyses).metrics, *self._known.metrics)
+
+    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
+        if finding.is_anomaly:
+            turn.emit(EVENTS, anomaly_event(turn, metric, finding))
+        if finding.is_drift:
+            turn.emit(EVENTS, drift_event(turn, metric, finding))
+        for change in finding.changes:
+            turn.emit(EVENTS, model_event(turn, metric, change))
+
+    def on_analysis(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:
+        analyses = turn.edit(Analyses)
+        if metric not in analyses.metrics and len(analyses.metrics) < MOST_METRICS:
+            analyses.metrics.append(metric)
         turn.emit(FORECASTS, _record(turn, metric, forecast))
-        self._breaches.run(turn, row, metric, forecast)
-        self._patterns.on_analysis(turn, row, metric)
-        patterns = self._patterns.usable(turn)
-        if is_resource(self._config.metric(metric)):
-            self._states.run(turn, patterns)
-        self._setter.run(turn, metric, forecast, patterns)
+        self._predict(turn, metric, forecast)
 
-    def _remember(self, turn: Turn, metric: str) -> None:
-        metrics = turn.state.metrics
-        if metric not in metrics and len(metrics) < MOST_METRICS:
-            metrics.append(metric)
-            turn.touched = True
+    def after(self, turn: Turn) -> None:
+        """Count the predictions of all features."""
+        topics = [emission.topic for emission in turn.emissions]
+        if FORECASTS in topics:
+            analyses = turn.edit(Analyses)
+            analyses.predictions += topics.count(PREDICTIONS)
+            analyses.last = turn.now
+
+    def _ask(self, turn: Turn, command: Command, arguments: NoArguments) -> None:
+        metrics = [command.target] if command.target else turn.read(Analyses).metrics
+        known = [metric for metric in metrics if turn.series(metric) is not None]
+        if not known:
+            turn.reject("unknown_metric", "nothing was measured that could be analysed")
+        for metric in known:
+            turn.analyse(metric)
+
+    def _predict(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:
+        """Note the breach that the forecast makes likely; forget the one that it does not."""
+        limit = self._known.limit(metric)
+        if limit is None:
+            return
+        breaches = turn.edit(Analyses).breaches
+        breach = _look(turn, metric, forecast, limit)
+        if breach is None or breach.probability < self._likely:
+            breaches.pop(metric, None)
+            return
+        breaches[metric] = prediction_record(
+            breach,
+            limit.known,
+            entity_id=turn.entity.entity_id,
+            entity_type=turn.entity.entity_type,
+            now=turn.now,
+            prediction_id=turn.new_id("prediction"),
+            confidence=forecast.confidence,
+            correlation_id=turn.correlation_id,
+        )
+        turn.emit(PREDICTIONS, breaches[metric])
+
+
+def _look(turn: Turn, metric: str, forecast: SeriesForecast, limit: Limit) -> BreachForecast | None:
+    reading = turn.series(metric)
+    if reading is None:
+        return None
+    steps, direction = len(forecast.mean), limit.known.direction
+    above = direction is not Direction.AT_LEAST
+    return predict_breach(
+        metric,
+        forecast.mean.tolist(),
+        forecast.lower.tolist(),
+        forecast.upper.tolist(),
+        forecast.level,
+        forecast.step_ms,
+        turn.now,
+        reading.value,
+        limit.value,
+        direction,
+        reading.breach(limit.value, steps, above=above),
+    )
 
 
 def _record(turn: Turn, metric: str, forecast: SeriesForecast) -> Forecast:
     return Forecast(
-        entity_id=turn.state.entity_id,
-        entity_type=turn.state.entity_type,
+        entity_id=turn.entity.entity_id,
+        entity_type=turn.entity.entity_type,
         timestamp=turn.now,
         correlation_id=turn.correlation_id,
         forecast_id=turn.new_id("forecast"),

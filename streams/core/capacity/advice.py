@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from streams.core.capacity.bottlenecks import HIGH
 from streams.core.capacity.config import StateConfig
-from streams.core.capacity.system_state import SystemState
 from streams.core.capacity.wording import after, counted
-from streams.records import Bottleneck, Pattern, PatternType, ResourceDemand, Severity
+from streams.records import Bottleneck, Pattern, PatternType, ResourceDemand, Severity, SystemState
 
 _URGENT = (
     "act now: add capacity, or shed load that is not needed",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from streams.core.analysis.mitigations import mitigations
 from streams.core.capacity.config import StateConfig
-from streams.core.capacity.mitigations import mitigations
 from streams.core.capacity.path import Path
 from streams.core.capacity.wording import after, amount
 from streams.core.kernel.ids import stable_id

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from streams.core.capacity.bands import begins_at
 from streams.core.capacity.config import StateConfig
 from streams.core.capacity.resource import is_resource
-from streams.core.capacity.system_state import begins_at
-from streams.core.config import CoreConfig
+from streams.core.metric.limits import KnownMetrics
 
 
 class CapacityReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,17 +25,17 @@ class CapacityReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the report was made, ms."""
 
 
-def capacity_report(core: CoreConfig, states: StateConfig, now: int) -> CapacityReport:
+def capacity_report(known: KnownMetrics, states: StateConfig, now: int) -> CapacityReport:
     """Capacities and thresholds as configured; ``now`` in ms."""
-    resources = {name: known for name, known in core.metrics.items() if is_resource(known)}
+    resources = {name: each for name, each in known.metrics.items() if is_resource(each)}
     thresholds = {"optimal": 0.0}
     thresholds |= {state.value: share for state, share in begins_at(states).items()}
     return CapacityReport(
         capacities={
-            name: known.capacity for name, known in resources.items() if known.capacity is not None
+            name: each.capacity for name, each in resources.items() if each.capacity is not None
         },
-        units={name: known.unit for name, known in resources.items()},
-        aliases={alias: name for alias, name in core.aliases.items() if name in resources},
+        units={name: each.unit for name, each in resources.items()},
+        aliases={alias: name for alias, name in known.aliases.items() if name in resources},
         thresholds=thresholds,
         timestamp=now,
     )

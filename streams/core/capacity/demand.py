@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from streams.core.capacity.bands import state_of
 from streams.core.capacity.config import StateConfig
 from streams.core.capacity.path import Path
-from streams.core.capacity.system_state import state_of
 from streams.core.kernel.model_results import SeriesForecast
 from streams.records.forecast import ResourceDemand
 

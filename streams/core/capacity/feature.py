@@ -2,75 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
+from streams.core.analysis.state import Analyses
+from streams.core.capacity.config import StateConfig
 from streams.core.capacity.outlook import look_ahead
 from streams.core.capacity.predictions import bottleneck_predictions, state_prediction
 from streams.core.capacity.resource import Resource, is_resource
-from streams.core.config import CoreConfig
-from streams.core.kernel.batch import series_key
+from streams.core.forecasting.config import ForecastConfig
+from streams.core.kernel.feature import Feature, View
+from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.names import PREDICTIONS
+from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
 from streams.core.metric.config import MetricConfig
-from streams.core.series.store import SeriesStore
+from streams.core.metric.limits import KnownMetrics
 from streams.records import Pattern, Prediction
 
 
-class StateWatch:
-    """Runs where an analysis of a resource is due."""
+class Outlooks(Slice):
+    """What was last predicted of the entity's state."""
 
-    def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
+    slice_name = "capacity"
+
+    latest: Prediction | None = None
+    """As published."""
+
+
+class Capacity(Feature):
+    """Runs where a resource is analysed."""
+
+    name = "capacity"
+    State = Outlooks
+
+    def __init__(
+        self,
+        config: StateConfig,
+        forecasting: ForecastConfig,
+        known: KnownMetrics,
+        patterns: Callable[[Turn], list[Pattern]],
+    ) -> None:
+        """``patterns`` gives those that are sure enough to be a reason for something."""
         self._config = config
-        self._series = series
+        self._forecasting = forecasting
+        self._known = known
+        self._patterns = patterns
 
-    def run(self, turn: Turn, patterns: list[Pattern]) -> None:
+    def views(self) -> Sequence[View]:
+        return (
+            View(
+                "states",
+                "latest predicted state",
+                "entity",
+                lambda entity: {"": said} if (said := entity.read(Outlooks).latest) else {},
+            ),
+        )
+
+    def on_analysis(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:
         """Look ahead, and publish what is said when it is new or an interval has passed."""
-        state = turn.state
-        known = ((metric, self._config.metric(metric)) for metric in state.metrics)
+        if not is_resource(self._known.get(metric)):
+            return
+        named = ((each, self._known.get(each)) for each in turn.read(Analyses).metrics)
         resources = [
-            self._resource(state.entity_id, metric, settings)
-            for metric, settings in known
-            if settings is not None and is_resource(settings)
+            self._resource(turn, each, known)
+            for each, known in named
+            if known is not None and is_resource(known)
         ]
         if not resources:
             return
         outlook = look_ahead(
             resources,
             now=turn.now,
-            config=self._config.states,
+            config=self._config,
             outlook_id=turn.new_id("state"),
-            patterns=patterns,
+            patterns=self._patterns(turn),
         )
         about = {
-            "entity_id": state.entity_id,
-            "entity_type": state.entity_type,
+            "entity_id": turn.entity.entity_id,
+            "entity_type": turn.entity.entity_type,
             "correlation_id": turn.correlation_id,
         }
         prediction = state_prediction(outlook, **about)
-        if self._is_news(state.outlook, prediction):
-            state.outlook = prediction
-            turn.touched = True
+        if self._is_news(turn.read(Outlooks).latest, prediction):
+            turn.edit(Outlooks).latest = prediction
             turn.emit(PREDICTIONS, prediction)
             for bottleneck in bottleneck_predictions(outlook, **about):
                 turn.emit(PREDICTIONS, bottleneck)
 
-    def _resource(self, entity: str, metric: str, settings: MetricConfig) -> Resource:
-        row = self._series.find(series_key(entity, metric))
-        if row is None:
-            return Resource(metric, settings)
-        bank, options = self._series.bank, self._config.forecasting
+    def _resource(self, turn: Turn, metric: str, known: MetricConfig) -> Resource:
+        reading = turn.series(metric)
+        if reading is None:
+            return Resource(metric, known)
         return Resource(
             metric,
-            settings,
-            current=float(self._series.hot["last"][row]),
-            forecast=bank.forecast(row, options.horizon, self._config.states.level),
-            passing=partial(bank.breach, row, horizon=options.horizon, above=True),
+            known,
+            current=reading.value,
+            forecast=reading.forecast(level=self._config.level),
+            passing=partial(reading.breach, horizon=self._forecasting.horizon, above=True),
         )
 
     def _is_news(self, before: Prediction | None, now: Prediction) -> bool:
         if before is None:
             return True
-        if now.timestamp - before.timestamp >= self._config.forecasting.interval_ms:
+        if now.timestamp - before.timestamp >= self._forecasting.interval_ms:
             return True
         return _gist(before) != _gist(now)
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from streams.core.capacity.advice import recommendations, risk_factors
+from streams.core.capacity.bands import worst_state
 from streams.core.capacity.bottlenecks import by_urgency, find_bottleneck
 from streams.core.capacity.config import StateConfig
 from streams.core.capacity.demand import resource_demand
 from streams.core.capacity.path import path_of
 from streams.core.capacity.pressure import Pressure, find_pressure
 from streams.core.capacity.resource import Resource
-from streams.core.capacity.system_state import SystemState, worst_state
-from streams.records import Bottleneck, Pattern, ResourceDemand
+from streams.records import Bottleneck, Pattern, ResourceDemand, SystemState
 
 UNKNOWN_CONFIDENCE = 0.5
 """Confidence of a prediction without a single demand."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.core.capacity.bands import band, state_of
 from streams.core.capacity.config import StateConfig
 from streams.core.capacity.path import Path
-from streams.core.capacity.system_state import band, state_of
 from streams.records.forecast import ResourceDemand
 
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.core.config import CoreConfig
-from streams.core.cycle.readings import Readings
-from streams.core.kernel.entity import EntityState
+from streams.core.effects.expectation import Expectation, expect, settle_ms
 from streams.core.kernel.model_results import SeriesForecast
+from streams.core.kernel.turn import Turn
 from streams.core.learning.bandit import Choice, choose
-from streams.core.learning.state import is_blocked, learned_effect
+from streams.core.learning.state import LearningState, is_blocked, learned_effect
 from streams.core.metric.progress import signed_gap
 from streams.core.planning.proposal import Proposal
 from streams.core.planning.simulate import rank
-from streams.records import Goal
+from streams.records import Goal, Plan
 
 HOUR_MS = 3_600_000
 
@@ -32,60 +32,84 @@ class Chosen:
 class Chooser:
     """A contextual bandit over the candidates, each with a prior by what is known of it."""
 
-    def __init__(self, config: CoreConfig, readings: Readings) -> None:
+    def __init__(self, config: CoreConfig) -> None:
         self._config = config
-        self._readings = readings
+        self._known = config.known
+        self._steered = frozenset(rule.capacity_metric for rule in config.setting.scaling.values())
 
     def choose(
-        self,
-        state: EntityState,
-        goal: Goal,
-        proposals: Sequence[Proposal],
-        *,
-        forecast: SeriesForecast | None,
-        now: int,
-        seed: str,
+        self, turn: Turn, goal: Goal, proposals: Sequence[Proposal], seed: str
     ) -> Chosen | None:
         """One of ``proposals``; None when all are blocked, since they did not help lately.
 
-        ``forecast`` is that of the goal's metric, ``seed`` makes the choice repeatable.
+        ``seed`` makes the choice repeatable.
         """
-        metric = goal.target_metric
-        context = self._context(state, goal, now)
+        metric, learning = goal.target_metric, turn.read(LearningState)
+        context = self._context(turn, goal)
         choice = choose(
-            state.learning,
+            learning,
             [proposal.name for proposal in proposals],
             context,
-            priors=_priors(state, goal, proposals, forecast),
+            priors=_priors(learning, goal, proposals, forecast_of(turn, metric)),
             blocked={
-                each.name
-                for each in proposals
-                if is_blocked(state.learning, each.name, metric, now)
+                each.name for each in proposals if is_blocked(learning, each.name, metric, turn.now)
             },
             seed=seed,
             config=self._config.learning,
         )
         return None if choice is None else Chosen(proposals[choice.index], choice, context)
 
-    def _context(self, state: EntityState, goal: Goal, now: int) -> dict[str, float]:
+    def expect(
+        self, turn: Turn, goal: Goal, plan: Plan, declared: float | None
+    ) -> Expectation | None:
+        """What the plan is to change from now on; ``declared`` is the effect that the catalogue
+        tells. None where the goal's metric was never measured.
+
+        A metric that only actions move stays where it is without them, whatever a forecast says
+        that has learned the engine's own habits; and an action for it is expected to reach the
+        target.
+        """
+        metric = goal.target_metric
+        steered, series = metric in self._steered, turn.series(metric)
+        if series is None:
+            return None
+        effect = signed_gap(goal.target_value, series.value) if steered else declared
+        learned = learned_effect(turn.read(LearningState), plan.proposal, metric)
+        return expect(
+            goal,
+            Proposal(plan.proposal, plan.actions, effect),
+            now=turn.now,
+            settle_ms=settle_ms(self._config.effects, plan),
+            forecast=None if steered else series.forecast(),
+            learned=None if steered else learned,
+            current=series.value,
+            config=self._config.effects,
+        )
+
+    def scale(self, goal: Goal) -> float | None:
+        """What a change of the goal's metric is compared with; None when nothing is known."""
+        return self._known.scale(goal.target_metric, goal.baseline, goal.target_value)
+
+    def _context(self, turn: Turn, goal: Goal) -> dict[str, float]:
         """How far off the target is, and when in the day it is; all about -1..1."""
-        angle = 2 * math.pi * (now % (24 * HOUR_MS)) / (24 * HOUR_MS)
-        scale = self._readings.scale(goal)
-        gap = self._gap(state, goal)
+        angle = 2 * math.pi * (turn.now % (24 * HOUR_MS)) / (24 * HOUR_MS)
+        scale, series = self.scale(goal), turn.series(goal.target_metric)
+        gap = 0.0 if series is None else signed_gap(goal.target_value, series.value)
         return {
             "gap": math.tanh(gap / scale) if scale else 0.0,
             "hour_cos": round(math.cos(angle), 9),
             "hour_sin": round(math.sin(angle), 9),
         }
 
-    def _gap(self, state: EntityState, goal: Goal) -> float:
-        """What is missing to the target, signed; 0 without a value."""
-        value = self._readings.value(state, goal.target_metric)
-        return 0.0 if value is None else signed_gap(goal.target_value, value)
+
+def forecast_of(turn: Turn, metric: str) -> SeriesForecast | None:
+    """The forecast of a metric as of now; None where there is none."""
+    series = turn.series(metric)
+    return None if series is None else series.forecast()
 
 
 def _priors(
-    state: EntityState,
+    learning: LearningState,
     goal: Goal,
     proposals: Sequence[Proposal],
     forecast: SeriesForecast | None,
@@ -97,7 +121,7 @@ def _priors(
         each.name: known[0]
         for each in proposals
         if each.effect is None
-        and (known := learned_effect(state.learning, each.name, goal.target_metric)) is not None
+        and (known := learned_effect(learning, each.name, goal.target_metric)) is not None
     }
     ranked = rank(proposals, path, goal, learned=learned)
     return {each.proposal.name: each.gain for each in ranked}

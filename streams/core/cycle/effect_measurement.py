@@ -1,18 +1,21 @@
-"""Measures what acts did, once they had time to show, and lets everybody learn from it."""
+"""Measures what actions did, once they had time to show, and lets everybody learn from it."""
 
 from __future__ import annotations
 
 from streams.core.config import CoreConfig
 from streams.core.cycle.plan_runner import PlanRunner
-from streams.core.cycle.readings import Readings
 from streams.core.effects.expectation import Expectation
-from streams.core.effects.impact import note
+from streams.core.effects.impact import ImpactState, note
 from streams.core.effects.verification import Readiness, Verification, readiness, verify
 from streams.core.execution.machine import ENDED
+from streams.core.execution.state import Plans
+from streams.core.goals.state import Goals
 from streams.core.kernel.journal import decide
 from streams.core.kernel.turn import Turn
 from streams.core.learning.record import observe_effect, observe_plan
+from streams.core.learning.state import LearningState
 from streams.core.safety.breaker import note_verification
+from streams.core.safety.state import SafetyState
 
 UNKNOWN = "no value came in time; the effect stays unknown"
 
@@ -20,47 +23,45 @@ UNKNOWN = "no value came in time; the effect stays unknown"
 class EffectMeasurement:
     """Each expectation ends in one decision of kind ``verification``."""
 
-    def __init__(self, config: CoreConfig, readings: Readings, conductor: PlanRunner) -> None:
+    def __init__(self, config: CoreConfig, runner: PlanRunner) -> None:
         self._config = config
-        self._readings = readings
-        self._conductor = conductor
+        self._runner = runner
 
     def run(self, turn: Turn) -> None:
-        state = turn.state
-        for plan_id, expectation in list(state.expectations.items()):
-            plan = state.plans.get(plan_id)
+        """Measure the effects of all plans that were done long enough ago."""
+        plans = turn.read(Plans)
+        for expectation in plans.expectations():
+            plan = plans.get(expectation.plan_id)
             if plan is not None and plan.status not in ENDED:
                 continue
-            at = self._readings.measured_at(state, expectation.metric)
+            series = turn.series(expectation.metric)
+            at = None if series is None else series.measured_at
             ready = readiness(expectation, turn.now, at, self._config.effects.patience_ms)
             if ready is Readiness.WAIT:
                 continue
             found = None
-            actual = self._readings.value(state, expectation.metric)
-            if ready is Readiness.MEASURE and actual is not None and at is not None:
-                found = verify(expectation, actual, at)
-            self._settle(turn, plan_id, expectation, found)
+            if ready is Readiness.MEASURE and series is not None:
+                found = verify(expectation, series.value, series.measured_at)
+            self._settle(turn, expectation, found)
 
-    def _settle(
-        self, turn: Turn, plan_id: str, expectation: Expectation, found: Verification | None
-    ) -> None:
-        state = turn.state
-        turn.touched = True
-        del state.expectations[plan_id]
+    def _settle(self, turn: Turn, expectation: Expectation, found: Verification | None) -> None:
+        turn.edit(Plans).entries[expectation.plan_id].expectation = None
         helped = None if found is None else found.helped
         if found is not None:
             self._learn(turn, expectation, found)
-        note_verification(state.safety, helped, turn.now, self._config.safety)
+        note_verification(turn.edit(SafetyState), helped, turn.now, self._config.safety)
         self._write(turn, expectation, found)
-        goal, plan = state.goals.get(expectation.goal_id), state.plans.get(plan_id)
+        goal = turn.read(Goals).get(expectation.goal_id)
+        plan = turn.read(Plans).get(expectation.plan_id)
         if goal is not None and plan is not None:
-            observe_plan(state.learning, plan, goal, turn.now, self._config.learning, helped=helped)
-        self._conductor.after_attempt(turn, expectation.goal_id)
+            learning = turn.edit(LearningState)
+            observe_plan(learning, plan, goal, turn.now, self._config.learning, helped=helped)
+        self._runner.after_attempt(turn, expectation.goal_id)
 
     def _learn(self, turn: Turn, expectation: Expectation, found: Verification) -> None:
-        note(turn.state.impact, expectation, found)
+        note(turn.edit(ImpactState), expectation, found)
         observe_effect(
-            turn.state.learning,
+            turn.edit(LearningState),
             expectation.proposal,
             expectation.metric,
             found.effect,
@@ -72,7 +73,7 @@ class EffectMeasurement:
         )
 
     def _write(self, turn: Turn, expectation: Expectation, found: Verification | None) -> None:
-        made = turn.state.choices.get(expectation.plan_id)
+        made = turn.read(Plans).choice(expectation.plan_id)
         decide(
             turn,
             "verification",

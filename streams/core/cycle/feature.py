@@ -1,116 +1,169 @@
 """The autonomous cycle of one entity: plan, ask, carry out, measure, learn.
 
-Runs after the rules of each record of an entity, so it sees the state as of that record. What
-falls due later is found again by ``EntityState.wake_at``.
+Runs after the handlers of each record of an entity, so it sees the state as of that record. What
+falls due later is found again by its timer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from streams.core.analysis.state import Analyses
 from streams.core.config import CoreConfig
+from streams.core.cycle.choosing import Chooser
 from streams.core.cycle.effect_measurement import EffectMeasurement
-from streams.core.cycle.gatekeeper import REQUESTER, Gatekeeper
+from streams.core.cycle.journal import let_go
+from streams.core.cycle.permissions import Permissions
 from streams.core.cycle.plan_runner import PlanRunner
 from streams.core.cycle.planner import Planner, has_plan
-from streams.core.cycle.readings import Readings
-from streams.core.cycle.standing import Standing
+from streams.core.cycle.summary import summary
 from streams.core.execution.machine import ENDED, cancel
+from streams.core.execution.state import Plans
 from streams.core.execution.timing import wake_at
 from streams.core.goals.book import GoalBook
-from streams.core.kernel.journal import alert, decide, let_go
+from streams.core.goals.feature import REQUESTER
+from streams.core.goals.report import report
+from streams.core.goals.state import Goals
+from streams.core.kernel.commands import Arguments, CommandSpec
+from streams.core.kernel.entity import Entity
+from streams.core.kernel.feature import Feature, Handler, View
+from streams.core.kernel.journal import alert, decide
 from streams.core.kernel.names import GOALS
 from streams.core.kernel.turn import Turn
-from streams.core.learning.record import observe_action
+from streams.core.learning.insights import insights
+from streams.core.learning.state import LearningState
+from streams.core.outcomes.feature import Actions
 from streams.core.safety.approval import ApprovalRefusal, approve, reject
-from streams.core.series.store import SeriesStore
-from streams.records import Command, Goal, GoalOrigin, Outcome, Plan, Priority, Severity
+from streams.records import (
+    Command,
+    Goal,
+    GoalOrigin,
+    Outcome,
+    Plan,
+    Priority,
+    Record,
+    Severity,
+)
 
 RETRY_MS = 60_000
 """What is overdue and could not be done is looked at again after this long."""
 
 
-class Cycle:
+class ExecuteArguments(Arguments, frozen=True):
+    """How a plan is made."""
+
+    dry_run: bool = False
+    """Only show the plan, with what is expected of it."""
+
+
+class AnswerArguments(Arguments, frozen=True):
+    """Who says so, and why."""
+
+    by: str = ""
+    reason: str = ""
+
+
+class Cycle(Feature):
     """What is done about goals without anybody asking for it, as far as it is permitted."""
 
-    def __init__(
-        self, config: CoreConfig, series: SeriesStore, goals: GoalBook, standing: Standing
-    ) -> None:
+    name = "cycle"
+    State = Plans
+
+    def __init__(self, config: CoreConfig, book: GoalBook, permissions: Permissions) -> None:
         self._config = config
-        self._goals = goals
-        readings = Readings(config, series)
-        gatekeeper = Gatekeeper(config, readings, standing)
-        self._planner = Planner(config, readings, standing, gatekeeper)
-        self._conductor = PlanRunner(config, readings, gatekeeper, goals)
-        self._verifier = EffectMeasurement(config, readings, self._conductor)
+        chooser = Chooser(config)
+        self._planner = Planner(config, permissions, chooser)
+        self._runner = PlanRunner(config, permissions, chooser, book)
+        self._measurement = EffectMeasurement(config, self._runner)
 
-    def run(self, turn: Turn) -> None:
+    def handlers(self) -> Mapping[type[Record], Handler]:
+        return {Outcome: self._runner.on_outcome}
+
+    def commands(self) -> Sequence[CommandSpec[Any]]:
+        return (
+            CommandSpec(
+                "goal.execute",
+                "plan for a goal now, whatever its cooldown says",
+                ExecuteArguments,
+                self._execute,
+                target="goal id",
+            ),
+            _about_plan("plan.approve", "let a plan that waits begin", self._approve, signed=True),
+            _about_plan("plan.reject", "cancel a plan that waits", self._reject, signed=True),
+            _about_plan("plan.cancel", "let no further step of a plan begin", self._cancel_plan),
+        )
+
+    def views(self) -> Sequence[View]:
+        return (
+            View(
+                "plans",
+                "plans, open and lately ended",
+                "entity/plan id",
+                lambda entity: {plan.plan_id: plan for plan in entity.read(Plans).all()},
+            ),
+            View("learning", "what past actions teach", "entity", _rows(self._insights)),
+            View(
+                "autonomy", "budgets, breaker, approvals, counters", "entity", _rows(self._summary)
+            ),
+            View("achievements", "what became of goals", "entity", _rows(_report)),
+        )
+
+    def after(self, turn: Turn) -> None:
         """All that the record at hand has made due."""
-        state = turn.state
-        if not (state.open_goals() or state.plans or state.expectations):
-            self._rest(turn)
-            return
-        self._announce(turn)
-        self._verifier.run(turn)
-        self._planner.run(turn)
-        self._conductor.run(turn)
-        self._rest(turn)
-
-    def _rest(self, turn: Turn) -> None:
-        """Drop what is over, and know when to look again."""
-        state = turn.state
+        if turn.read(Goals).open() or turn.read(Plans).entries:
+            self._announce(turn)
+            self._measurement.run(turn)
+            self._planner.run(turn)
+            self._runner.run(turn)
         self._forget_closed(turn)
-        wake = self._wake_at(turn)
-        if wake != state.wake_at:
-            state.wake_at = wake
-            turn.touched = True
 
-    def on_outcome(self, turn: Turn, outcome: Outcome) -> None:
-        """A final outcome of an action of the entity."""
-        observe_action(turn.state.learning, outcome, turn.now, self._config.learning)
-        self._conductor.on_outcome(turn, outcome)
+    def due_at(self, turn: Turn) -> int | None:
+        """The next moment at which something may be due without a record."""
+        earliest = min(self._moments(turn), default=None)
+        if earliest is None or earliest > turn.now:
+            return earliest
+        return turn.now + RETRY_MS
 
-    def approve(self, turn: Turn, command: Command) -> None:
-        self._answer(turn, command, agreed=True)
+    def _approve(self, turn: Turn, command: Command, arguments: AnswerArguments) -> None:
+        self._answer(turn, command, arguments, agreed=True)
 
-    def reject(self, turn: Turn, command: Command) -> None:
-        self._answer(turn, command, agreed=False)
+    def _reject(self, turn: Turn, command: Command, arguments: AnswerArguments) -> None:
+        self._answer(turn, command, arguments, agreed=False)
 
-    def cancel_plan(self, turn: Turn, command: Command) -> None:
-        """Stop a plan: no further step begins."""
+    def _cancel_plan(self, turn: Turn, command: Command, arguments: AnswerArguments) -> None:
         plan = self._plan_of(turn, command)
         if plan is None:
             return
         if plan.status in ENDED:
             turn.reject("plan_ended", f"plan {plan.plan_id!r} is {plan.status.value} already")
             return
-        reason = command.arguments.get("reason") or f"cancelled by {_who(command) or 'request'}"
-        self._conductor.put(turn, plan, cancel(plan, turn.now, reason))
+        who = arguments.by or command.issued_by
+        reason = arguments.reason or f"cancelled by {who or 'request'}"
+        self._runner.put(turn, plan, cancel(plan, turn.now, reason))
 
-    def execute(self, turn: Turn, command: Command) -> None:
-        """Plan for a goal now, whatever its cooldown says; modes and budgets hold.
-
-        With the argument ``dry_run`` true the plan is only shown, with what is expected of it.
-        """
-        goal = turn.state.goals.get(command.target)
+    def _execute(self, turn: Turn, command: Command, arguments: ExecuteArguments) -> None:
+        goal = turn.read(Goals).get(command.target)
         if goal is None or not goal.status.is_open:
             turn.reject("unknown_goal", f"target is {command.target!r}; name an open goal")
             return
-        if command.arguments.get("dry_run", "false") == "true":
+        if arguments.dry_run:
             self._planner.plan(turn, goal, dry_run=True)
             return
-        if has_plan(turn.state, goal.goal_id):
+        if has_plan(turn.read(Plans), goal.goal_id):
             turn.reject("plan_exists", f"goal {goal.goal_id!r} has a plan; approve or cancel that")
             return
         self._planner.plan(turn, goal)
 
-    def _answer(self, turn: Turn, command: Command, *, agreed: bool) -> None:
+    def _answer(
+        self, turn: Turn, command: Command, arguments: AnswerArguments, *, agreed: bool
+    ) -> None:
         plan = self._plan_of(turn, command)
         if plan is None:
             return
-        goal = turn.state.goals.get(plan.goal_id)
+        goal = turn.read(Goals).get(plan.goal_id)
         requester = "" if goal is None else goal.metadata.get(REQUESTER, "")
-        who, reason = _who(command), command.arguments.get("reason", "")
+        who, reason = arguments.by or command.issued_by, arguments.reason
         if agreed:
             answer = approve(plan, who, turn.now, requester=requester)
         else:
@@ -127,10 +180,10 @@ class Cycle:
             reason=reason,
             actor=who,
         )
-        self._conductor.put(turn, plan, answer)
+        self._runner.put(turn, plan, answer)
 
     def _plan_of(self, turn: Turn, command: Command) -> Plan | None:
-        plan = turn.state.plans.get(command.target)
+        plan = turn.read(Plans).get(command.target)
         if plan is None:
             turn.reject("unknown_plan", f"target is {command.target!r}; name a plan of the entity")
         return plan
@@ -150,35 +203,57 @@ class Cycle:
 
     def _forget_closed(self, turn: Turn) -> None:
         """What is known of goals only while they are open."""
-        state = turn.state
-        for goal_id in [*state.held, *state.effects_done]:
-            goal = state.goals.get(goal_id)
-            if goal is None or not goal.status.is_open:
+        for goal_id, entry in turn.read(Goals).entries.items():
+            if not entry.goal.status.is_open and (entry.held or entry.effects_done):
                 let_go(turn, goal_id)
-                state.effects_done.pop(goal_id, None)
-
-    def _wake_at(self, turn: Turn) -> int | None:
-        """The next moment at which something may be due without a record."""
-        earliest = min(self._moments(turn), default=None)
-        if earliest is None or earliest > turn.now:
-            return earliest
-        return turn.now + RETRY_MS
+                turn.edit(Goals).entries[goal_id].effects_done = 0
 
     def _moments(self, turn: Turn) -> Iterator[int]:
-        state = turn.state
-        for plan in state.plans.values():
+        plans = turn.read(Plans)
+        for plan in plans.all():
             moment = wake_at(plan, self._config.planning)
             if moment is not None:
                 yield moment
-        for expectation in state.expectations.values():
+        for expectation in plans.expectations():
             yield expectation.settle_at
-        for goal in state.open_goals():
+        for goal in turn.read(Goals).open():
             if goal.deadline is not None:
                 yield goal.deadline + 1
-            rest = self._planner.rests_until(state, goal, turn.now)
+            rest = self._planner.rests_until(turn, goal)
             if rest is not None:
                 yield rest
 
+    def _insights(self, entity: Entity) -> Any:
+        return insights(entity.read(LearningState), self._config.learning)
 
-def _who(command: Command) -> str:
-    return command.arguments.get("by") or command.issued_by
+    def _summary(self, entity: Entity) -> Any:
+        return summary(entity, self._config.safety)
+
+
+def _about_plan(
+    name: str,
+    summary: str,
+    run: Callable[[Turn, Command, AnswerArguments], None],
+    *,
+    signed: bool = False,
+) -> CommandSpec[AnswerArguments]:
+    return CommandSpec(name, summary, AnswerArguments, run, target="plan id", signed=signed)
+
+
+def _report(entity: Entity) -> Any:
+    return report(entity.read(Goals))
+
+
+def _rows(make: Callable[[Entity], Any]) -> Callable[[Entity], Mapping[str, Any]]:
+    """One row for each entity that has a goal, a plan, an analysis or an outcome."""
+
+    def rows(entity: Entity) -> Mapping[str, Any]:
+        known = (
+            entity.read(Goals).admitted
+            or entity.read(Plans).entries
+            or entity.read(Analyses).last
+            or entity.read(Actions).outcomes
+        )
+        return {"": make(entity)} if known else {}
+
+    return rows

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from streams.core.capacity.system_state import SystemState
+from streams.core.analysis.state import Analyses
+from streams.core.capacity.feature import Outlooks
 from streams.core.config import CoreConfig
-from streams.core.cycle.choosing import Chooser, Chosen
-from streams.core.cycle.expecting import Expecter
-from streams.core.cycle.gatekeeper import Gatekeeper
-from streams.core.cycle.memory import ChoiceMade
-from streams.core.cycle.readings import Readings
-from streams.core.cycle.standing import Standing
+from streams.core.cycle.choosing import Chooser, Chosen, forecast_of
+from streams.core.cycle.journal import hold, let_go, store_plan
+from streams.core.cycle.permissions import Permissions
 from streams.core.execution.machine import ENDED
+from streams.core.execution.state import ChoiceMade, Plans
 from streams.core.goals.relations import is_parent, ready
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.core.kernel.ids import stable_id
-from streams.core.kernel.journal import decide, hold, let_go, store_plan
+from streams.core.kernel.journal import decide
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
+from streams.core.learning.state import LearningState
 from streams.core.planning.catalog import proposals
 from streams.core.planning.duration import estimate_ms
 from streams.core.planning.plan import make_plan
@@ -33,7 +33,7 @@ from streams.core.planning.strategy import choose_strategy
 from streams.core.safety.config import Mode
 from streams.core.safety.modes import Permission
 from streams.errors import InvalidRecord
-from streams.records import Goal, Plan, PlanStatus, PlanStep
+from streams.records import Goal, Plan, PlanStatus, PlanStep, SystemState
 
 EFFECT_ID = "effect_id"
 
@@ -45,70 +45,53 @@ class _Draft:
     goal: Goal
     chosen: Chosen
     permission: Permission
-    forecast: SeriesForecast | None
 
 
 class Planner:
     """Chooses among the candidates for a goal, and writes down why."""
 
-    def __init__(
-        self,
-        config: CoreConfig,
-        readings: Readings,
-        standing: Standing,
-        gatekeeper: Gatekeeper,
-    ) -> None:
+    def __init__(self, config: CoreConfig, permissions: Permissions, chooser: Chooser) -> None:
         self._config = config
-        self._readings = readings
-        self._standing = standing
-        self._gatekeeper = gatekeeper
-        self._chooser = Chooser(config, readings)
-        self._expecter = Expecter(config, readings)
+        self._permissions = permissions
+        self._chooser = chooser
 
     def run(self, turn: Turn) -> None:
         """Plan for every goal that needs it, the most urgent first."""
-        goals = turn.state.open_goals()
+        goals = turn.read(Goals).open()
         for goal in sorted(goals, key=lambda goal: -priority_score(goal, turn.now)):
-            if self.rests_until(turn.state, goal, turn.now) is None and self._is_wanted(turn, goal):
+            if self.rests_until(turn, goal) is None and self._is_wanted(turn, goal):
                 self.plan(turn, goal)
 
-    def rests_until(self, state: EntityState, goal: Goal, now: int) -> int | None:
+    def rests_until(self, turn: Turn, goal: Goal) -> int | None:
         """End of the cooldown after the goal's latest plan, ms; None when it is over."""
-        ends = [
-            plan.ended_at
-            for plan in state.plans.values()
-            if plan.goal_id == goal.goal_id and plan.ended_at is not None
-        ]
-        until = max(ends, default=None)
-        if until is None or until + self._config.planning.cooldown_ms <= now:
+        plans = turn.read(Plans).of(goal.goal_id)
+        until = max((plan.ended_at for plan in plans if plan.ended_at is not None), default=None)
+        if until is None or until + self._config.planning.cooldown_ms <= turn.now:
             return None
         return until + self._config.planning.cooldown_ms
 
     def plan(self, turn: Turn, goal: Goal, *, dry_run: bool = False) -> None:
         """Make a plan for the goal, if anything may be done for it at all; for show only with
         ``dry_run``."""
-        permission = self._standing.permission(turn.state, goal, turn.now)
+        permission = self._permissions.permission(turn, goal)
         if permission.mode is Mode.OBSERVE:
             return
         options = proposals(goal, self._config.actions)
         if not options:
             return
         plan_id = turn.new_id("plan")
-        forecast = self._readings.forecast(turn.state, goal.target_metric)
-        chosen = self._chooser.choose(
-            turn.state, goal, options, forecast=forecast, now=turn.now, seed=plan_id
-        )
+        chosen = self._chooser.choose(turn, goal, options, seed=plan_id)
         if chosen is None:
             names = ", ".join(option.name for option in options)
             hold(turn, goal, f"every candidate is blocked, since none helped lately: {names}")
             return
-        draft = _Draft(goal, chosen, permission, forecast)
+        draft = _Draft(goal, chosen, permission)
         try:
-            plan = self._expected(turn.state, self._scheduled(turn, draft, plan_id), draft)
+            plan = self._expected(turn, self._scheduled(turn, draft, plan_id), draft)
         except InvalidRecord as error:
             hold(turn, goal, str(error))
             return
-        judged = self._gatekeeper.judge(turn, goal, plan, is_new=True)
+        judged = self._permissions.judge(turn, goal, plan, is_new=True)
         if judged.plan is None:
             hold(turn, goal, judged.verdict.reason)
             return
@@ -120,38 +103,38 @@ class Planner:
         self._write(turn, draft, replace(judged.plan, revision=1), judged.verdict.reason)
 
     def _is_wanted(self, turn: Turn, goal: Goal) -> bool:
-        state = turn.state
-        if has_plan(state, goal.goal_id):
+        goals, plans = turn.read(Goals), turn.read(Plans)
+        if has_plan(plans, goal.goal_id):
             return False
-        if any(each.goal_id == goal.goal_id for each in state.expectations.values()):
+        if any(each.goal_id == goal.goal_id for each in plans.expectations()):
             return False
-        if is_parent(state, goal.goal_id) or not ready(goal, state):
+        if is_parent(goals, goal.goal_id) or not ready(goal, goals):
             return False
         # A plan that worked is not repeated while the target holds and nothing else is expected.
-        unmet = goal.met_since is None or goal.target_metric in state.predictions
+        unmet = goal.met_since is None or goal.target_metric in turn.read(Analyses).breaches
         return goal.attempts < self._config.planning.max_attempts and (goal.attempts == 0 or unmet)
 
     def _scheduled(self, turn: Turn, draft: _Draft, plan_id: str) -> Plan:
-        config, state, goal = self._config.planning, turn.state, draft.goal
-        proposal = _with_effect_ids(draft.chosen.proposal, state, goal)
+        config, goals, goal = self._config.planning, turn.read(Goals), draft.goal
+        plans, learning = turn.read(Plans), turn.read(LearningState)
+        proposal = _with_effect_ids(draft.chosen.proposal, goals, goal)
         shared = any(
             plan.goal_id != goal.goal_id
-            and plan.status not in ENDED
-            and (other := state.goals.get(plan.goal_id)) is not None
+            and (other := goals.get(plan.goal_id)) is not None
             and other.target_metric == goal.target_metric
-            for plan in state.plans.values()
+            for plan in plans.live()
         )
-        best = best_strategies(state.learning, self._config.learning.min_samples)
+        best = best_strategies(learning, self._config.learning.min_samples)
         strategy = choose_strategy(goal, best, shared)
-        outlook = state.outlook
-        duration = estimate_ms(goal, proposal.steps, medians(state.learning), config)
+        outlook = turn.read(Outlooks).latest
+        duration = estimate_ms(goal, proposal.steps, medians(learning), config)
         due = due_time(
             strategy,
             goal,
             turn.now,
             state=None if outlook is None else SystemState(outlook.current_state),
-            load=_load(draft.forecast, turn.now),
-            avoid_hours=avoid_hours(state.learning, proposal.name),
+            load=_load(forecast_of(turn, goal.target_metric), turn.now),
+            avoid_hours=avoid_hours(learning, proposal.name),
             config=config,
             duration_ms=duration,
         )
@@ -168,17 +151,9 @@ class Planner:
             policy=config.policy,
         )
 
-    def _expected(self, state: EntityState, plan: Plan, draft: _Draft) -> Plan:
+    def _expected(self, turn: Turn, plan: Plan, draft: _Draft) -> Plan:
         """The plan with what it is expected to change."""
-        declared = draft.chosen.proposal.effect
-        found = self._expecter.expect(
-            state,
-            draft.goal,
-            plan,
-            declared=declared,
-            forecast=draft.forecast,
-            now=plan.timestamp,
-        )
+        found = self._chooser.expect(turn, draft.goal, plan, draft.chosen.proposal.effect)
         if found is None:
             return plan
         return replace(
@@ -207,7 +182,7 @@ class Planner:
             context={name: repr(value) for name, value in draft.chosen.context.items()},
             model_version=choice.policy,
         )
-        turn.state.choices[plan.plan_id] = ChoiceMade(
+        turn.edit(Plans).entries[plan.plan_id].choice = ChoiceMade(
             decision_id=decision_id,
             candidates=choice.candidates,
             context=dict(draft.chosen.context),
@@ -228,20 +203,18 @@ def as_dry_run(plan: Plan, reason: str) -> Plan:
     )
 
 
-def has_plan(state: EntityState, goal_id: str) -> bool:
+def has_plan(plans: Plans, goal_id: str) -> bool:
     """Whether a plan for the goal has not ended yet."""
-    return any(
-        plan.goal_id == goal_id and plan.status not in ENDED for plan in state.plans.values()
-    )
+    return any(plan.status not in ENDED for plan in plans.of(goal_id))
 
 
-def _with_effect_ids(proposal: Proposal, state: EntityState, goal: Goal) -> Proposal:
+def _with_effect_ids(proposal: Proposal, goals: Goals, goal: Goal) -> Proposal:
     """Steps know the effect they stand for: the same one until a plan for the goal was done, or the
     goal has got another target.
 
     A handler that did it already, whatever its outcome said, then does nothing.
     """
-    done = state.effects_done.get(goal.goal_id, 0)
+    done = goals.entries[goal.goal_id].effects_done
     steps = tuple(
         replace(step, params={**step.params, EFFECT_ID: _effect_id(goal, done, index, step)})
         for index, step in enumerate(proposal.steps)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.core.config import CoreConfig
-from streams.core.cycle.counters import Counters
-from streams.core.effects.impact import MetricImpact
-from streams.core.kernel.entity import EntityState
+from streams.core.analysis.state import Analyses
+from streams.core.effects.impact import ImpactState, MetricImpact
+from streams.core.execution.state import Counters, Plans
+from streams.core.goals.state import Goals
+from streams.core.kernel.entity import Entity
 from streams.core.safety.approval import awaits_approval
 from streams.core.safety.breaker import BreakerStatus, status
 from streams.core.safety.budget import usage
+from streams.core.safety.config import SafetyConfig
 from streams.core.safety.modes import Controls
+from streams.core.safety.state import SafetyState
+
+
+class Totals(Counters, kw_only=True):
+    """What was done for the entity so far."""
+
+    predictions: int = 0
+    last_analysis: int | None = None
+    """Event time, ms."""
 
 
 class AutonomySummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,22 +42,29 @@ class AutonomySummary(msgspec.Struct, frozen=True, kw_only=True):
     """Plans whose effect is still to be measured."""
     impact: dict[str, MetricImpact]
     """Measured change by target metric."""
-    counters: Counters
+    counters: Totals
 
 
-def summary(state: EntityState, config: CoreConfig) -> AutonomySummary:
+def summary(entity: Entity, config: SafetyConfig) -> AutonomySummary:
     """As of the newest record of the entity."""
-    used = usage(state.safety, config.safety, state.clock)
+    safety, plans, analyses = entity.read(SafetyState), entity.read(Plans), entity.read(Analyses)
+    used = usage(safety, config, entity.clock)
     return AutonomySummary(
-        controls=state.controls,
+        controls=safety.controls,
         acts_used=used.used,
         acts_limit=used.limit,
-        breaker=status(state.safety, state.clock),
-        awaiting_approval=tuple(
-            plan.plan_id for plan in state.plans.values() if awaits_approval(plan)
+        breaker=status(safety, entity.clock),
+        awaiting_approval=tuple(plan.plan_id for plan in plans.all() if awaits_approval(plan)),
+        held={
+            goal_id: entry.held
+            for goal_id, entry in entity.read(Goals).entries.items()
+            if entry.held
+        },
+        unmeasured=tuple(each.plan_id for each in plans.expectations()),
+        impact=entity.read(ImpactState).metrics,
+        counters=Totals(
+            **msgspec.structs.asdict(plans.counters),
+            predictions=analyses.predictions,
+            last_analysis=analyses.last,
         ),
-        held=state.held,
-        unmeasured=tuple(state.expectations),
-        impact=state.impact.metrics,
-        counters=state.counters,
     )

@@ -9,6 +9,7 @@ import msgspec
 from streams.core.effects.counterfactual import finite
 from streams.core.effects.expectation import Expectation
 from streams.core.effects.verification import Verification
+from streams.core.kernel.slices import Slice
 
 
 class MetricImpact(msgspec.Struct, kw_only=True):
@@ -27,8 +28,10 @@ class MetricImpact(msgspec.Struct, kw_only=True):
     """Sum of the rewards."""
 
 
-class ImpactState(msgspec.Struct):
+class ImpactState(Slice):
     """Measured impact of one entity's acts; as many entries as it has target metrics."""
+
+    slice_name = "effects"
 
     metrics: dict[str, MetricImpact] = msgspec.field(default_factory=dict[str, MetricImpact])
 

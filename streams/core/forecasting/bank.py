@@ -242,15 +242,24 @@ class SeriesBank:
             points=self.points(row),
         )
 
-    def breach(self, row: int, threshold: float, horizon: int, *, above: bool) -> float | None:
-        """Probability that one of the next ``horizon`` values passes the threshold.
+    def breach(
+        self,
+        row: int,
+        threshold: float,
+        horizon: int,
+        *,
+        above: bool,
+        move: FloatArray | None = None,
+    ) -> float | None:
+        """Probability that one of the next ``horizon`` values passes the threshold, of a forecast
+        that is corrected by ``move`` (steps).
 
         None when the model that forecasts keeps no record of how far extremes of the values lie
         from its forecasts, or none yet: the caller then has the intervals alone.
         """
         member = self._ready_member(row)
         model = None if member is None else self._informed[member]
-        chance = math.nan if model is None else model.breach(row, threshold, horizon, above)
+        chance = math.nan if model is None else model.breach(row, threshold, horizon, above, move)
         return None if math.isnan(chance) else chance
 
     def _ready_member(self, row: int) -> int | None:

@@ -73,9 +73,17 @@ class ProbabilisticForecaster(Forecaster, Protocol):
         """``forecast``, and the lower and upper bounds that hold ``level`` (0..1) of the values."""
         ...
 
-    def breach(self, row: int, threshold: float, horizon: int, above: bool = True) -> float:
+    def breach(
+        self,
+        row: int,
+        threshold: float,
+        horizon: int,
+        above: bool = True,
+        move: FloatArray | None = None,
+    ) -> float:
         """Probability (0..1) that one of the next ``horizon`` values lies beyond the threshold;
-        NaN before enough values are known."""
+        NaN before enough values are known. ``move`` (steps) is added to the forecast, which
+        regressors or the calendar correct."""
         ...
 
     def coverage(self, row: int) -> tuple[float, float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate, dedupe_key, measured
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.situation import Reading, Situation
 from streams.records import CauseKind, Direction, Goal, GoalType, Pattern, PatternType, Priority
 
@@ -11,7 +11,7 @@ _STEPS = ("analyse_pattern", "prepare_resources", "schedule_ahead", "monitor_eff
 _TYPE = GoalType.PATTERN_ADAPTATION
 
 
-def adaptation_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def adaptation_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each of the surest recurring tasks, where the efficiency is measured.
 
     A goal that is open keeps the target it began with.
@@ -32,7 +32,7 @@ def _recurring(situation: Situation) -> list[Pattern]:
 
 
 def _wish(
-    situation: Situation, config: CoreConfig, metric: str, reading: Reading, pattern: Pattern
+    situation: Situation, config: RulesConfig, metric: str, reading: Reading, pattern: Pattern
 ) -> Wish:
     gain = config.setting.pattern_gain
     known = situation.open_goal(dedupe_key(situation, _TYPE, metric, pattern.pattern_id))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.situation import Situation
 from streams.core.goals.measurement import NOT_BEFORE
 from streams.core.metric.config import MetricConfig
@@ -12,7 +12,7 @@ from streams.records import CauseKind, Direction, Goal, GoalType, Prediction, Pr
 _STEPS = ("analyse_bottleneck", "optimise_resource", "monitor_resource")
 
 
-def bottleneck_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def bottleneck_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each predicted breach of a metric with a capacity.
 
     The target is that share of the capacity which the configuration asks for, due ``lead_ms``
@@ -45,7 +45,7 @@ def _wish(
     settings: MetricConfig,
     target: float,
     situation: Situation,
-    config: CoreConfig,
+    config: RulesConfig,
 ) -> Wish:
     critical = prediction.severity is Severity.CRITICAL
     predicted = prediction.predicted_time

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from streams.core.config import CoreConfig
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.situation import Reading, Situation
 from streams.core.kernel.ids import stable_id
 from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalType, Priority
@@ -42,7 +42,7 @@ class Wish:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def candidate(situation: Situation, config: CoreConfig, wish: Wish) -> Goal:
+def candidate(situation: Situation, config: RulesConfig, wish: Wish) -> Goal:
     """The goal, as a candidate for admission. Its id is the same for the same key and moment."""
     now = situation.now
     key = dedupe_key(situation, wish.goal_type, wish.metric, wish.topic)
@@ -96,7 +96,7 @@ def named(table: Mapping[str, _T], aliases: Mapping[str, str]) -> Iterator[tuple
                 yield alias, entry
 
 
-def _fitting(config: CoreConfig, wish: Wish) -> tuple[str, ...]:
+def _fitting(config: RulesConfig, wish: Wish) -> tuple[str, ...]:
     """Action types of the catalogue that serve such a goal on this metric."""
     names = {wish.metric, config.aliases.get(wish.metric, wish.metric)}
     return tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate, dedupe_key
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.situation import Situation
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.metric.config import lookup
@@ -32,7 +32,7 @@ class _Need(NamedTuple):
     exceeds: bool
 
 
-def capacity_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def capacity_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each demand that was just analysed and is expected to pass its capacity.
 
     Where nothing is passed, a daily spike is reason enough when the head room is missing.
@@ -64,7 +64,7 @@ def _need(
     return _Need(demand, metric, capacity, peak, crossing, peak > capacity)
 
 
-def _wish(situation: Situation, config: CoreConfig, need: _Need) -> Wish | None:
+def _wish(situation: Situation, config: RulesConfig, need: _Need) -> Wish | None:
     wanted = config.setting.headroom * need.peak
     spike = None if need.exceeds else _spike(situation.patterns)
     if not need.exceeds and (spike is None or wanted <= need.capacity):

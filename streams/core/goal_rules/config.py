@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from streams.core.goal_rules.scaling import ScalingRule
+from streams.core.goals.config import GoalConfig
+from streams.core.metric.config import MetricConfig
+from streams.core.metric.limits import Objective
+from streams.core.planning.config import ActionSpec
 from streams.errors import ConfigError
 from streams.records import Direction, GoalType
 
@@ -17,21 +21,6 @@ DAY_MS = 24 * HOUR_MS
 def _require(condition: bool, name: str, value: object, remedy: str) -> None:
     if not condition:
         raise ConfigError("setting out of range", field=name, value=value, remedy=remedy)
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """Where a metric is to be, in its unit."""
-
-    target: float
-    direction: Direction = Direction.AT_MOST
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        finite = math.isfinite(self.target)
-        _require(finite, "setting.*.target", self.target, "use a finite number")
-        bounded = self.direction is not Direction.REACH
-        _require(bounded, "setting.*.direction", self.direction, "use at_most or at_least")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +123,22 @@ class SettingConfig:
     def type(self, goal_type: GoalType) -> TypeConfig:
         """How goals of this kind are set."""
         return self.types.get(goal_type, DEFAULT_TYPES[goal_type])
+
+
+class RulesConfig(Protocol):
+    """What the rules need of the core's configuration."""
+
+    @property
+    def goals(self) -> GoalConfig: ...
+    @property
+    def setting(self) -> SettingConfig: ...
+    @property
+    def metrics(self) -> Mapping[str, MetricConfig]: ...
+    @property
+    def aliases(self) -> Mapping[str, str]: ...
+    @property
+    def actions(self) -> Mapping[str, ActionSpec]: ...
+
+    def metric(self, name: str) -> MetricConfig | None:
+        """What is known of a metric by its name or alias."""
+        ...

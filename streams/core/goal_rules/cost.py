@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate, dedupe_key, measured
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.situation import Reading, Situation
 from streams.records import CauseKind, Direction, Goal, GoalType, Priority
 
@@ -11,7 +11,7 @@ _STEPS = ("analyse_costs", "remove_waste", "resize_resources", "monitor_costs")
 _TYPE = GoalType.COST_REDUCTION
 
 
-def cost_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def cost_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each cost that is measured. An open one keeps the target it began with."""
     metrics = dict.fromkeys(config.setting.cost_metrics, True)
     return [
@@ -21,7 +21,7 @@ def cost_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
     ]
 
 
-def _wish(situation: Situation, config: CoreConfig, metric: str, reading: Reading) -> Wish:
+def _wish(situation: Situation, config: RulesConfig, metric: str, reading: Reading) -> Wish:
     share = config.setting.cost_reduction
     known = situation.open_goal(dedupe_key(situation, _TYPE, metric))
     target = (1 - share) * reading.value if known is None else known.target_value

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from streams.core.config import CoreConfig
+from streams.core.analysis.state import Analyses
+from streams.core.capacity.feature import Outlooks
 from streams.core.goal_rules.candidate import named
-from streams.core.goal_rules.config import SettingConfig
-from streams.core.goal_rules.situation import History, Reading, Situation
-from streams.core.kernel.batch import series_key
-from streams.core.kernel.entity import EntityState
+from streams.core.goal_rules.config import RulesConfig, SettingConfig
+from streams.core.goal_rules.situation import History, Needs, Reading, Situation
+from streams.core.goals.state import Goals
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
-from streams.core.series.store import SeriesStore
 from streams.records import Pattern, Prediction
 
 _STALE_STEPS = 3
@@ -25,15 +24,11 @@ class Readings(Mapping[str, Reading]):
     Of the metrics that were analysed, and of those that say a capacity.
     """
 
-    def __init__(
-        self, state: EntityState, now: int, series: SeriesStore, config: SettingConfig
-    ) -> None:
+    def __init__(self, turn: Turn, config: SettingConfig) -> None:
         capacities = [rule.capacity_metric for rule in config.scaling.values()]
         capacities += config.capacity_metrics.values()
-        self._names = dict.fromkeys([*state.metrics, *capacities])
-        self._entity = state.entity_id
-        self._now = now
-        self._series = series
+        self._names = dict.fromkeys([*turn.read(Analyses).metrics, *capacities])
+        self._turn = turn
         self._max_age = config.max_age_ms
         self._known: dict[str, Reading | None] = {}
 
@@ -52,41 +47,36 @@ class Readings(Mapping[str, Reading]):
         return sum(1 for _ in self)
 
     def _read(self, metric: str) -> Reading | None:
-        if metric not in self._names:
+        series = self._turn.series(metric) if metric in self._names else None
+        if series is None:
             return None
-        row = self._series.find(series_key(self._entity, metric))
-        if row is None:
+        age = max(0, self._turn.now - series.measured_at)
+        if age > max(self._max_age, _STALE_STEPS * series.step_ms):
             return None
-        hot, step = self._series.hot, self._series.bank.step_ms(row)
-        age = max(0, self._now - int(hot["timestamp"][row]))
-        if age > max(self._max_age, _STALE_STEPS * step):
-            return None
-        return Reading(float(hot["last"][row]), age, float(hot["baseline"][row]))
+        return Reading(series.value, age, series.baseline)
 
 
 def observe(
     turn: Turn,
-    config: CoreConfig,
-    series: SeriesStore,
+    config: RulesConfig,
     patterns: Sequence[Pattern],
     forecasts: Mapping[str, SeriesForecast],
 ) -> Situation:
-    """The situation of the turn's entity. It shares ``needs`` and ``goals`` with the state."""
-    state, now = turn.state, turn.now
-    outlook = state.outlook
+    """The situation of the turn's entity. It shares ``needs`` with the state."""
+    now, analyses, outlook = turn.now, turn.read(Analyses), turn.read(Outlooks).latest
     return Situation(
-        entity_id=state.entity_id,
-        entity_type=state.entity_type,
+        entity_id=turn.entity.entity_id,
+        entity_type=turn.entity.entity_type,
         now=now,
         correlation_id=turn.correlation_id,
-        readings=Readings(state, now, series, config.setting),
-        breaches={m: each for m, each in state.predictions.items() if _is_ahead(each, now)},
+        readings=Readings(turn, config.setting),
+        breaches={m: each for m, each in analyses.breaches.items() if _is_ahead(each, now)},
         outlook=outlook if outlook is not None and _is_ahead(outlook, now) else None,
         patterns=patterns,
-        goals=state.goals,
+        goals=turn.read(Goals).by_id(),
         forecasts=forecasts,
-        histories=_histories(state, config, series),
-        needs=state.needs,
+        histories=_histories(turn, config),
+        needs=turn.read(Needs).units,
     )
 
 
@@ -95,12 +85,12 @@ def _is_ahead(prediction: Prediction, now: int) -> bool:
     return now <= prediction.timestamp + prediction.horizon_ms
 
 
-def _histories(state: EntityState, config: CoreConfig, series: SeriesStore) -> dict[str, History]:
+def _histories(turn: Turn, config: RulesConfig) -> dict[str, History]:
     histories: dict[str, History] = {}
+    analysed = turn.read(Analyses).metrics
     for metric, _ in named(config.setting.service_levels, config.aliases):
-        known = metric in state.metrics
-        row = series.find(series_key(state.entity_id, metric)) if known else None
-        if row is not None:
-            values: list[float] = series.bank.recent(row).tolist()
-            histories[metric] = History(tuple(values), series.bank.step_ms(row))
+        series = turn.series(metric) if metric in analysed else None
+        if series is not None:
+            values: list[float] = series.recent().tolist()
+            histories[metric] = History(tuple(values), series.step_ms)
     return histories

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.bottleneck import prediction_numbers
 from streams.core.goal_rules.candidate import Wish, candidate, measured
-from streams.core.goal_rules.config import Objective
+from streams.core.goal_rules.config import Objective, RulesConfig
 from streams.core.goal_rules.situation import Reading, Situation
 from streams.core.metric.progress import is_met
 from streams.records import CauseKind, Direction, Goal, GoalType, Prediction, Priority
@@ -14,7 +13,7 @@ _STEPS = ("profile_performance", "optimise_hot_paths", "cache_results", "monitor
 _TYPE = GoalType.PERFORMANCE_TARGET
 
 
-def performance_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def performance_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each metric whose objective does not hold, now or in the forecast."""
     goals: list[Goal] = []
     objectives = config.setting.objectives
@@ -27,7 +26,7 @@ def performance_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
     return goals
 
 
-def _predicted(situation: Situation, config: CoreConfig, metric: str) -> Prediction | None:
+def _predicted(situation: Situation, config: RulesConfig, metric: str) -> Prediction | None:
     """The predicted breach of the objective; a breach of the capacity is not this rule's."""
     known = config.metric(metric)
     has_capacity = known is not None and known.limit is not None

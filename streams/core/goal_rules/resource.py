@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate, dedupe_key
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.situation import Reading, Situation
 from streams.core.goals.measurement import NOT_BEFORE
 from streams.core.metric.progress import is_met
@@ -21,7 +21,7 @@ _STEPS = ("analyse_utilisation", "rebalance_load", "monitor_utilisation")
 _TYPE = GoalType.RESOURCE_OPTIMIZATION
 
 
-def resource_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def resource_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each resource whose average use within the horizon is above the mark."""
     outlook = situation.outlook
     if outlook is None:
@@ -36,7 +36,7 @@ def resource_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
 
 def _wish(
     situation: Situation,
-    config: CoreConfig,
+    config: RulesConfig,
     outlook: Prediction,
     demand: ResourceDemand,
     reading: Reading,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.core.goal_rules.situation import Situation
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.core.metric.progress import is_met
 from streams.records import CauseKind, Goal, GoalOrigin, GoalStatus
 
 
-def due_for_review(state: EntityState, now: int, review_ms: int) -> list[Goal]:
+def due_for_review(goals: Goals, now: int, review_ms: int) -> list[Goal]:
     """Goals that the engine set itself, that nothing was done for, and that are old enough.
 
     What a plan has been carried out for is left to its measurements: there the cause may be gone
@@ -18,7 +18,7 @@ def due_for_review(state: EntityState, now: int, review_ms: int) -> list[Goal]:
     """
     return [
         goal
-        for goal in state.open_goals()
+        for goal in goals.open()
         if goal.origin is GoalOrigin.AUTONOMOUS
         and goal.status is GoalStatus.ACTIVE
         and not goal.attempts

@@ -11,9 +11,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import NamedTuple
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.candidate import Wish, candidate, measured
-from streams.core.goal_rules.config import Objective, SettingConfig
+from streams.core.goal_rules.config import Objective, RulesConfig, SettingConfig
 from streams.core.goal_rules.situation import History, Situation
 from streams.records import CauseKind, Direction, Goal, GoalType, Priority
 
@@ -34,7 +33,7 @@ class Burn(NamedTuple):
     short: float
 
 
-def service_level_goals(situation: Situation, config: CoreConfig) -> list[Goal]:
+def service_level_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """One goal for each objective whose budget burns faster than the configuration allows."""
     rules = config.setting
     goals: list[Goal] = []

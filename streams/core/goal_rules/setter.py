@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from streams.core.config import CoreConfig
 from streams.core.goal_rules.adaptation import adaptation_goals
 from streams.core.goal_rules.bottleneck import bottleneck_goals
 from streams.core.goal_rules.capacity import capacity_goals
+from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.cost import cost_goals
 from streams.core.goal_rules.performance import performance_goals
 from streams.core.goal_rules.resource import resource_goals
@@ -30,7 +30,7 @@ _RULES = (
 
 
 def propose(
-    situation: Situation, config: CoreConfig, asked: Sequence[Goal] | None = None
+    situation: Situation, config: RulesConfig, asked: Sequence[Goal] | None = None
 ) -> list[Goal]:
     """Candidates for admission, the most urgent first; at most one for each metric.
 
@@ -56,12 +56,12 @@ def propose(
     return sorted(found, key=_urgency)
 
 
-def wishes(situation: Situation, config: CoreConfig) -> list[Goal]:
+def wishes(situation: Situation, config: RulesConfig) -> list[Goal]:
     """What every rule but scaling asks for, whether or not it is to be had."""
     return [goal for rule in _RULES for goal in rule(situation, config)]
 
 
-def _usable(goals: Iterable[Goal], situation: Situation, config: CoreConfig) -> list[Goal]:
+def _usable(goals: Iterable[Goal], situation: Situation, config: RulesConfig) -> list[Goal]:
     return [
         goal
         for goal in goals
@@ -87,7 +87,7 @@ def _own(situation: Situation) -> list[Goal]:
     ]
 
 
-def _is_cooling(goal: Goal, situation: Situation, config: CoreConfig) -> bool:
+def _is_cooling(goal: Goal, situation: Situation, config: RulesConfig) -> bool:
     since = situation.now - config.setting.type(goal.goal_type).cooldown_ms
     return any(
         known.closed_at is not None

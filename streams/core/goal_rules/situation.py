@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.core.kernel.model_results import SeriesForecast
+from streams.core.kernel.slices import Slice
 from streams.records import Goal, Pattern, Prediction
+
+
+class Needs(Slice):
+    """Capacities that were needed lately."""
+
+    slice_name = "goal_rules"
+
+    units: dict[str, list[int]] = {}
+    """By demand metric, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

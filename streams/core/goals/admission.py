@@ -13,7 +13,7 @@ from streams.core.goals.measurement import CloseReason, aim, cancel, restarted, 
 from streams.core.goals.precedence import contradicts, gives_way
 from streams.core.goals.refresh import refresh
 from streams.core.goals.relations import relation_fault
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.core.kernel.ids import stable_id
 from streams.core.metric.progress import is_met
 from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalStatus
@@ -61,7 +61,7 @@ class Refusal:
 
 
 def admit(
-    request: Goal, state: EntityState, current: float | None, now: int, config: GoalConfig
+    request: Goal, goals: Goals, current: float | None, now: int, config: GoalConfig
 ) -> Goal | Refusal | None:
     """The revision that a request or candidate leads to; None when it changes nothing.
 
@@ -77,8 +77,8 @@ def admit(
     cap would cancel them at once, and when they are already met; the last does not hold for a
     prediction, which is a reason while all is still well. ``displaced`` are those that give way.
     """
-    request = _identified(request, state, now)
-    known = state.goals.get(request.goal_id)
+    request = _identified(request, goals, now)
+    known = goals.get(request.goal_id)
     if known is not None and not known.status.is_open:
         return _refuse(
             request,
@@ -92,29 +92,29 @@ def admit(
         return cancel(known, request.close_reason or CloseReason.REQUESTED, now)
     refusal = (
         _check_fields(request, now)
-        or _check_duplicate(request, known, state)
-        or _check_relations(request, known, state)
+        or _check_duplicate(request, known, goals)
+        or _check_relations(request, known, goals)
     )
     if refusal is not None:
         return refusal
     if request.origin is GoalOrigin.AUTONOMOUS:
-        return _admit_candidate(request, known, state, current, now, config)
+        return _admit_candidate(request, known, goals, current, now, config)
     if known is not None:
         return _update(known, request, current, now)
     return _create(request, current, now)
 
 
-def displaced(admitted: Goal, state: EntityState) -> list[Goal]:
+def displaced(admitted: Goal, goals: Goals) -> list[Goal]:
     """Open goals of the engine that give way to one that was just admitted."""
-    return [goal for goal in state.open_goals() if gives_way(goal, admitted)]
+    return [goal for goal in goals.open() if gives_way(goal, admitted)]
 
 
-def enforce_cap(state: EntityState, now: int, config: GoalConfig) -> list[Goal]:
+def enforce_cap(goals: Goals, now: int, config: GoalConfig) -> list[Goal]:
     """Cancelled revisions of the active goals beyond ``max_active_goals``.
 
     The lowest priority goes first, among equals the newest. Goals in progress are not counted.
     """
-    active = [goal for goal in state.goals.values() if goal.status is GoalStatus.ACTIVE]
+    active = [goal for goal in goals.all() if goal.status is GoalStatus.ACTIVE]
     ranked = sorted(active, key=lambda goal: (goal.priority.rank, _created(goal)))
     return [cancel(goal, CloseReason.CAP, now) for goal in ranked[config.max_active_goals :]]
 
@@ -133,14 +133,14 @@ def dedupe_key(goal: Goal) -> str:
     )
 
 
-def _identified(request: Goal, state: EntityState, now: int) -> Goal:
+def _identified(request: Goal, goals: Goals, now: int) -> Goal:
     """``request`` with its key and id.
 
     One without an id means the open goal of that key, or a new one; a candidate of the engine
     always means the engine's own open goal of that key where there is one.
     """
     key = request.dedupe_key or dedupe_key(request)
-    same = next((goal for goal in state.open_goals() if goal.dedupe_key == key), None)
+    same = next((goal for goal in goals.open() if goal.dedupe_key == key), None)
     goal_id = request.goal_id or stable_id("goal", key, now)
     if same is not None:
         own = request.origin is same.origin is GoalOrigin.AUTONOMOUS
@@ -163,9 +163,9 @@ def _check_fields(request: Goal, now: int) -> Refusal | None:
     return _refuse(request, RefusalReason.INVALID, text)
 
 
-def _check_duplicate(request: Goal, known: Goal | None, state: EntityState) -> Refusal | None:
+def _check_duplicate(request: Goal, known: Goal | None, goals: Goals) -> Refusal | None:
     key = request.dedupe_key if known is None else _key_after(known, request)
-    for goal in state.open_goals():
+    for goal in goals.open():
         if goal.dedupe_key == key and goal.goal_id != request.goal_id:
             text = (
                 f"goal {goal.goal_id!r} is open for the same cause (dedupe_key {key!r}); "
@@ -175,34 +175,34 @@ def _check_duplicate(request: Goal, known: Goal | None, state: EntityState) -> R
     return None
 
 
-def _check_relations(request: Goal, known: Goal | None, state: EntityState) -> Refusal | None:
-    text = relation_fault(request, known, state)
+def _check_relations(request: Goal, known: Goal | None, goals: Goals) -> Refusal | None:
+    text = relation_fault(request, known, goals)
     return _refuse(request, RefusalReason.RELATION, text) if text else None
 
 
 def _admit_candidate(
     request: Goal,
     known: Goal | None,
-    state: EntityState,
+    goals: Goals,
     current: float | None,
     now: int,
     config: GoalConfig,
 ) -> Goal | Refusal | None:
     if known is None:
-        refusal = _check_conflict(request, state) or _check_candidate(
-            request, state, current, config
+        refusal = _check_conflict(request, goals) or _check_candidate(
+            request, goals, current, config
         )
         return refusal or _create(request, current, now)
     if known.origin is not GoalOrigin.AUTONOMOUS or known.dedupe_key != request.dedupe_key:
         text = f"goal_id {known.goal_id!r} is that of another open goal; use a new one"
         return _refuse(request, RefusalReason.DUPLICATE, text)
     after = refresh(known, request, current, now)
-    refusal = None if after is None or aim(after) == aim(known) else _check_conflict(after, state)
+    refusal = None if after is None or aim(after) == aim(known) else _check_conflict(after, goals)
     return refusal or after
 
 
-def _check_conflict(request: Goal, state: EntityState) -> Refusal | None:
-    for goal in state.open_goals(request.target_metric):
+def _check_conflict(request: Goal, goals: Goals) -> Refusal | None:
+    for goal in goals.open(request.target_metric):
         if contradicts(goal, request) and not gives_way(goal, request):
             text = (
                 f"{_wish(request)} cannot be had together with goal {goal.goal_id!r}, "
@@ -213,7 +213,7 @@ def _check_conflict(request: Goal, state: EntityState) -> Refusal | None:
 
 
 def _check_candidate(
-    request: Goal, state: EntityState, current: float | None, config: GoalConfig
+    request: Goal, goals: Goals, current: float | None, config: GoalConfig
 ) -> Refusal | None:
     predicted = request.cause_kind is CauseKind.PREDICTION
     bounded = request.direction is not Direction.REACH
@@ -222,7 +222,7 @@ def _check_candidate(
         return _refuse(request, RefusalReason.ALREADY_MET, text)
     ahead = sum(
         goal.status is GoalStatus.ACTIVE and goal.priority.rank <= request.priority.rank
-        for goal in state.goals.values()
+        for goal in goals.all()
     )
     if ahead >= config.max_active_goals:
         text = (

@@ -1,4 +1,4 @@
-"""Keeps the goals of an entity: takes requests, measures, closes, publishes, suggests."""
+"""Keeps the goals of an entity: takes requests, measures, closes, publishes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from streams.core.config import CoreConfig
+from streams.core.execution.state import Plans
 from streams.core.goals.admission import (
     Refusal,
     admit,
     displaced,
     enforce_cap,
 )
+from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import (
     CloseReason,
     aim,
@@ -22,43 +23,43 @@ from streams.core.goals.measurement import (
     is_notable,
     measure,
 )
-from streams.core.goals.readings import MetricReader, known
 from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_up
 from streams.core.goals.report import note_goal
+from streams.core.goals.state import GoalEntry, Goals
 from streams.core.goals.targets import read_targets, replace_targets
 from streams.core.goals.transitions import attempted, begin, fail, release
 from streams.core.kernel.journal import decide
-from streams.core.kernel.names import GOALS, SUGGESTIONS
+from streams.core.kernel.names import GOALS
 from streams.core.kernel.turn import Turn
-from streams.core.series.store import SeriesStore
-from streams.core.suggestions.nudge import nudge
-from streams.core.suggestions.registry import create_strategy
-from streams.records import Action, Event, Goal, GoalOrigin
+from streams.core.metric.reading import read_metric, read_metrics
+from streams.records import Event, Goal, GoalOrigin
 
 
 class GoalBook:
-    """All changes to ``EntityState.goals`` go through here, so each is published once."""
+    """All changes of goals go through here, so each is published once."""
 
-    def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
+    def __init__(
+        self, config: GoalConfig, ids_kept: int, on_admitted: Callable[[Turn], None]
+    ) -> None:
+        """``on_admitted`` is called when goals that were admitted are open."""
         self._config = config
-        self._series = series
-        self._reader = MetricReader(series)
-        self._strategy = create_strategy(config.suggestions)
+        self._ids_kept = ids_kept
+        self._on_admitted = on_admitted
 
     # -- asked for ----------------------------------------------------------------------------
 
     def request(self, turn: Turn, goal: Goal) -> None:
         """A goal that a user or a rule wants; it is admitted, changed or refused with a reason."""
-        reading = self._reader.reading(turn.state.entity_id, goal.target_metric)
-        current = reading.value if reading else None
+        reading = turn.series(goal.target_metric)
+        current = None if reading is None else reading.value
         goal = replace(goal, correlation_id=goal.correlation_id or turn.correlation_id)
-        result = admit(goal, turn.state, current, turn.now, self._config.goals)
+        result = admit(goal, turn.read(Goals), current, turn.now, self._config)
         if isinstance(result, Refusal):
             if self._is_news(turn, goal, result):
                 self._refused(turn, result)
         elif result is not None:
             reason = f"{CloseReason.SUPERSEDED}: {result.goal_id}"
-            others = displaced(result, turn.state)
+            others = displaced(result, turn.read(Goals))
             self._close_all(turn, [cancel(other, reason, turn.now) for other in others])
             self._admitted(turn, [result])
 
@@ -73,10 +74,11 @@ class GoalBook:
         if unreadable:
             names = ", ".join(unreadable)
             _refuse(turn, "ignored_target", event.event_id, f"not a finite number: {names}")
-        known_values = self._reader.readings(turn.state.entity_id, targets)
-        readings = {metric: reading.value for metric, reading in known_values.items()}
+        found = read_metrics(turn, targets)
+        readings = {metric: reading.value for metric, reading in found.items()}
         event = replace(event, correlation_id=turn.correlation_id)
-        change = replace_targets(turn.state, targets, readings, event, turn.now, self._config.goals)
+        goals = turn.read(Goals)
+        change = replace_targets(goals, targets, readings, event, turn.now, self._config)
         self._close_all(turn, change.closed)
         for refusal in change.refused:
             self._refused(turn, refusal)
@@ -103,77 +105,53 @@ class GoalBook:
 
     def cancel(self, turn: Turn, goal_id: str, reason: str) -> bool:
         """Cancel the goal, for a user or because nothing asks for it any more."""
-        goal = turn.state.goals.get(goal_id)
+        goal = turn.read(Goals).get(goal_id)
         if goal is None or not goal.status.is_open:
             return False
         self._store(turn, cancel(goal, reason or CloseReason.REQUESTED, turn.now), publish=True)
         return True
 
-    def measure(self, turn: Turn, row: int) -> None:
-        """The newest value of the series moves the open goals on its metric.
+    def measure(self, turn: Turn, metric: str) -> None:
+        """The newest value of the metric moves the open goals on it.
 
         A goal with parts is moved by them alone.
         """
-        metric = self._series.metrics[row]
-        hot = self._series.hot
-        value, previous = float(hot["last"][row]), known(hot["previous"][row])
-        goals = turn.state.open_goals(metric)
-        noise = self._reader.noise(row) if goals else 0.0
-        for goal in goals:
-            if is_parent(turn.state, goal.goal_id):
+        goals = turn.read(Goals)
+        watching = goals.open(metric)
+        reading = read_metric(turn, metric) if watching else None
+        if reading is None:
+            return
+        for goal in watching:
+            if is_parent(goals, goal.goal_id):
                 continue
-            after = measure(goal, value, previous, turn.now, noise)
+            after = measure(goal, reading.value, reading.previous, turn.now, reading.dead_band)
             if after is not None:
                 self._publish_if_notable(turn, goal, after)
 
     def sweep(self, turn: Turn) -> None:
         """Fail the open goals whose deadline has passed, also on metrics that are silent."""
-        late = (close_expired(goal, turn.now) for goal in turn.state.open_goals())
+        late = (close_expired(goal, turn.now) for goal in turn.read(Goals).open())
         self._close_all(turn, [goal for goal in late if goal is not None])
-
-    def suggest(self, turn: Turn, action: Action | None) -> None:
-        """Propose the next values for all targets of the entity; quiet without open goals."""
-        entity = turn.state.entity_id
-        goals = turn.state.open_goals()
-        readings = self._reader.readings(
-            entity, dict.fromkeys(goal.target_metric for goal in goals)
-        )
-        suggestion = nudge(
-            action,
-            goals,
-            readings,
-            self._strategy,
-            self._config.suggestions.strategy,
-            turn.now,
-            turn.new_id("suggestion"),
-            turn.correlation_id,
-            entity,
-            turn.state.entity_type,
-            self._reader.confidence(entity, readings),
-        )
-        if suggestion is not None:
-            turn.state.suggestion = suggestion
-            turn.touched = True
-            turn.emit(SUGGESTIONS, suggestion)
 
     # -- inside -------------------------------------------------------------------------------
 
     def _admitted(self, turn: Turn, goals: list[Goal]) -> None:
         for goal in goals:
             self._store(turn, goal, publish=True)
-        self._close_all(turn, enforce_cap(turn.state, turn.now, self._config.goals))
-        still_open = {goal.goal_id for goal in turn.state.open_goals()}
+        self._close_all(turn, enforce_cap(turn.read(Goals), turn.now, self._config))
+        still_open = {goal.goal_id for goal in turn.read(Goals).open()}
         if any(goal.goal_id in still_open for goal in goals):
-            self.suggest(turn, None)
+            self._on_admitted(turn)
 
     def _close_all(self, turn: Turn, goals: Iterable[Goal]) -> None:
         """Keep closing revisions, but of goals that one before has closed along with its own."""
         for goal in goals:
-            if turn.state.goals[goal.goal_id].status.is_open:
+            known = turn.read(Goals).get(goal.goal_id)
+            if known is not None and known.status.is_open:
                 self._store(turn, goal, publish=True)
 
     def _move(self, turn: Turn, goal_id: str, move: Callable[[Goal, int], Goal | None]) -> bool:
-        goal = turn.state.goals.get(goal_id)
+        goal = turn.read(Goals).get(goal_id)
         after = None if goal is None else move(goal, turn.now)
         if after is None:
             return False
@@ -181,62 +159,63 @@ class GoalBook:
         return True
 
     def _publish_if_notable(self, turn: Turn, before: Goal, after: Goal) -> None:
-        published = turn.state.published_progress.get(before.goal_id)
+        published = turn.read(Goals).entries[before.goal_id].published
         self._store(turn, after, publish=is_notable(before, after, published))
 
     def _store(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
         """Keep a revision; what is related to the goal follows it."""
-        before = turn.state.goals.get(goal.goal_id)
+        goals = turn.read(Goals)
+        before = goals.get(goal.goal_id)
         self._keep(turn, goal, publish=publish)
         if not goal.status.is_open:
-            members = [part for part in parts(turn.state, goal.goal_id) if part.status.is_open]
+            members = [part for part in parts(goals, goal.goal_id) if part.status.is_open]
             self._close_all(turn, [cancel(part, CloseReason.PARENT, turn.now) for part in members])
         parents = {goal.parent_id, before.parent_id if before is not None else ""}
         for parent_id in sorted(parents - {""}):
             self._roll_up(turn, parent_id)
 
     def _roll_up(self, turn: Turn, parent_id: str) -> None:
-        parent = turn.state.goals.get(parent_id)
+        goals = turn.read(Goals)
+        parent = goals.get(parent_id)
         if parent is None:
             return
-        after = roll_up(parent, parts(turn.state, parent_id), turn.now)
+        after = roll_up(parent, parts(goals, parent_id), turn.now)
         if after is not None:
             self._publish_if_notable(turn, parent, after)
 
     def _keep(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
-        state = turn.state
-        before = state.goals.get(goal.goal_id)
+        goals, plans = turn.edit(Goals), list(turn.read(Plans).all())
+        before = goals.get(goal.goal_id)
         was_open = before is not None and before.status.is_open
-        note_goal(state, goal, is_new=before is None, was_open=was_open)
-        state.goals[goal.goal_id] = goal
-        turn.touched = True
+        note_goal(goals, goal, plans, is_new=before is None, was_open=was_open)
+        entry = goals.entries.setdefault(goal.goal_id, GoalEntry(goal))
+        entry.goal = goal
         if before is None or was_open != goal.status.is_open:
             turn.changed_metrics.add(goal.target_metric)
         elif aim(before) != aim(goal):
             turn.changed_metrics |= {before.target_metric, goal.target_metric}
         if publish:
-            state.published_progress[goal.goal_id] = goal.progress
+            entry.published = goal.progress
             turn.emit(GOALS, goal)
         if not goal.status.is_open:
-            state.published_progress.pop(goal.goal_id, None)
-            self._forget_oldest(turn)
+            entry.published = None
+            self._forget_oldest(goals)
 
-    def _forget_oldest(self, turn: Turn) -> None:
-        state = turn.state
-        closed = [goal for goal in state.goals.values() if not goal.status.is_open]
-        closed = [goal for goal in closed if not is_referred_to(goal, state)]
+    def _forget_oldest(self, goals: Goals) -> None:
+        closed = [goal for goal in goals.all() if not goal.status.is_open]
+        closed = [goal for goal in closed if not is_referred_to(goal, goals)]
         closed.sort(key=lambda goal: goal.closed_at or 0)
-        for goal in closed[: max(0, len(closed) - self._config.goals.closed_goals_kept)]:
-            del state.goals[goal.goal_id]
+        for goal in closed[: max(0, len(closed) - self._config.closed_goals_kept)]:
+            del goals.entries[goal.goal_id]
 
     def _is_news(self, turn: Turn, goal: Goal, refusal: Refusal) -> bool:
         """A candidate of the engine that is refused again and again is told once a review."""
         if goal.origin is not GoalOrigin.AUTONOMOUS:
             return True
         turn.touched = True
-        period = turn.now // max(1, self._config.goals.review_ms)
+        period = turn.now // max(1, self._config.review_ms)
         told = f"refusal:{refusal.reason.value}:{goal.dedupe_key}:{period}"
-        return turn.state.remember(told, turn.now, self._config.ids_kept)
+        return turn.entity.remember(told, self._ids_kept)
 
     def _refused(self, turn: Turn, refusal: Refusal) -> None:
         _refuse(turn, refusal.reason.value, refusal.goal_id, refusal.text)

@@ -8,37 +8,37 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from streams.core.goals.measurement import CloseReason, close, revise
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.records import Goal, GoalStatus
 
 MOST_RELATED = 50
 """Dependencies of a goal, and parts of a parent."""
 
 
-def blocked_by(goal: Goal, state: EntityState) -> tuple[str, ...]:
+def blocked_by(goal: Goal, goals: Goals) -> tuple[str, ...]:
     """Its dependencies that are not achieved; a goal that is not known any more is not."""
-    return tuple(id_ for id_ in goal.dependencies if not _is_achieved(state.goals.get(id_)))
+    return tuple(id_ for id_ in goal.dependencies if not _is_achieved(goals.get(id_)))
 
 
-def ready(goal: Goal, state: EntityState) -> bool:
+def ready(goal: Goal, goals: Goals) -> bool:
     """Whether all its dependencies are achieved."""
-    return not blocked_by(goal, state)
+    return not blocked_by(goal, goals)
 
 
-def parts(state: EntityState, goal_id: str) -> list[Goal]:
+def parts(goals: Goals, goal_id: str) -> list[Goal]:
     """The parts of a goal, in order of creation, but for the cancelled ones."""
     return [
         goal
-        for goal in state.goals.values()
+        for goal in goals.all()
         if goal.parent_id == goal_id and goal.status is not GoalStatus.CANCELLED
     ]
 
 
-def is_parent(state: EntityState, goal_id: str) -> bool:
+def is_parent(goals: Goals, goal_id: str) -> bool:
     """Whether it has parts: then it is not planned for itself, and not moved by its metric."""
     return bool(goal_id) and any(
         goal.parent_id == goal_id and goal.status is not GoalStatus.CANCELLED
-        for goal in state.goals.values()
+        for goal in goals.all()
     )
 
 
@@ -60,44 +60,44 @@ def roll_up(parent: Goal, members: list[Goal], now: int) -> Goal | None:
     return None if goal == parent else revise(goal, now)
 
 
-def relation_fault(request: Goal, known: Goal | None, state: EntityState) -> str:
+def relation_fault(request: Goal, known: Goal | None, goals: Goals) -> str:
     """What is wrong with the dependencies and the parent of a request; empty when nothing is.
 
     ``known`` is the open goal that it changes: what that one has already is not looked for again.
     """
     before = () if known is None else known.dependencies
     for id_ in request.dependencies:
-        if id_ not in before and id_ not in state.goals:
+        if id_ not in before and id_ not in goals:
             return f"dependencies name {id_!r}, which is not known here; name goals of this entity"
     if len(request.dependencies) > MOST_RELATED:
         return f"{len(request.dependencies)} dependencies; use {MOST_RELATED} or fewer"
-    return _parent_fault(request, known, state) or _cycle_fault(request, state)
+    return _parent_fault(request, known, goals) or _cycle_fault(request, goals)
 
 
-def is_referred_to(goal: Goal, state: EntityState) -> bool:
+def is_referred_to(goal: Goal, goals: Goals) -> bool:
     """Whether an open goal waits for it or is its parent, so that it must not be forgotten."""
-    parent = state.goals.get(goal.parent_id)
+    parent = goals.get(goal.parent_id)
     if parent is not None and parent.status.is_open:
         return True
-    return any(goal.goal_id in each.dependencies for each in state.open_goals())
+    return any(goal.goal_id in each.dependencies for each in goals.open())
 
 
-def _parent_fault(request: Goal, known: Goal | None, state: EntityState) -> str:
+def _parent_fault(request: Goal, known: Goal | None, goals: Goals) -> str:
     id_ = request.parent_id
     if not id_ or (known is not None and known.parent_id == id_):
         return ""
-    parent = state.goals.get(id_)
+    parent = goals.get(id_)
     if parent is None or not parent.status.is_open:
         return f"parent_id is {id_!r}; name an open goal of this entity"
-    if len(parts(state, id_)) >= MOST_RELATED:
+    if len(parts(goals, id_)) >= MOST_RELATED:
         return f"parent_id is {id_!r}, which has {MOST_RELATED} parts; use another goal"
     return ""
 
 
-def _cycle_fault(request: Goal, state: EntityState) -> str:
-    goals = state.goals | {request.goal_id: request}
+def _cycle_fault(request: Goal, goals: Goals) -> str:
+    known = goals.by_id() | {request.goal_id: request}
     children: dict[str, list[str]] = {}
-    for goal in goals.values():
+    for goal in known.values():
         if goal.parent_id and goal.status is not GoalStatus.CANCELLED:
             children.setdefault(goal.parent_id, []).append(goal.goal_id)
     waiting = [*request.dependencies, *children.get(request.goal_id, ())]
@@ -109,7 +109,7 @@ def _cycle_fault(request: Goal, state: EntityState) -> str:
                 f"goal {id_!r} would wait for itself by dependencies {list(request.dependencies)} "
                 f"and parent_id {request.parent_id!r}; leave out the one that leads back"
             )
-        goal = goals.get(id_)
+        goal = known.get(id_)
         if goal is not None and id_ not in seen:
             seen.add(id_)
             waiting += [*goal.dependencies, *children.get(id_, ())]

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from streams.core.goals.state import Achievement, Goals
 from streams.records import Goal, GoalStatus, Plan, StepStatus
 
-if TYPE_CHECKING:  # the state holds achievements
-    from streams.core.kernel.entity import EntityState
-
 ACHIEVEMENTS_KEPT = 10
-
-
-class Achievement(msgspec.Struct, frozen=True, kw_only=True):
-    """How one goal ended."""
-
-    goal_id: str
-    achieved: bool
-    achievement_time: int
-    """When it was closed, ms."""
-    final_value: float | None = None
-    """Last measured, in the metric's unit."""
-    target_value: float
-    actions_taken: tuple[str, ...] = ()
-    """Action types that were carried out for it, in order."""
-    time_to_achieve_ms: int
-    """From its creation to its end."""
-    notes: str = ""
-    """Why it was closed."""
 
 
 class AchievementReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,25 +47,25 @@ def achievement_of(goal: Goal, plans: list[Plan]) -> Achievement:
     )
 
 
-def note_goal(state: EntityState, goal: Goal, *, is_new: bool, was_open: bool) -> None:
-    """Count a revision that is about to replace the one before."""
-    state.goals_set += is_new
+def note_goal(goals: Goals, goal: Goal, plans: list[Plan], *, is_new: bool, was_open: bool) -> None:
+    """Count a revision that is about to replace the one before; ``plans`` are the entity's."""
+    goals.admitted += is_new
     if goal.status.is_open or not (is_new or was_open):
         return
-    state.goals_closed += 1
-    state.goals_achieved += goal.status is GoalStatus.ACHIEVED
-    state.achievements.append(achievement_of(goal, list(state.plans.values())))
-    del state.achievements[:-ACHIEVEMENTS_KEPT]
+    goals.closed += 1
+    goals.achieved += goal.status is GoalStatus.ACHIEVED
+    goals.achievements.append(achievement_of(goal, plans))
+    del goals.achievements[:-ACHIEVEMENTS_KEPT]
 
 
-def report(state: EntityState) -> AchievementReport:
-    """What became of the goals of ``state`` so far."""
-    total = state.goals_set
+def report(goals: Goals) -> AchievementReport:
+    """What became of an entity's goals so far."""
+    total = goals.admitted
     return AchievementReport(
         total_goals=total,
-        achieved_goals=state.goals_achieved,
-        closed_goals=state.goals_closed,
-        active_goals=len(state.open_goals()),
-        achievement_rate=state.goals_achieved / total if total else 0.0,
-        recent_achievements=tuple(state.achievements),
+        achieved_goals=goals.achieved,
+        closed_goals=goals.closed,
+        active_goals=len(goals.open()),
+        achievement_rate=goals.achieved / total if total else 0.0,
+        recent_achievements=tuple(goals.achievements),
     )

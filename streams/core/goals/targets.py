@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from streams.core.goals.admission import Refusal, admit
 from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason, cancel
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.core.kernel.ids import stable_id
+from streams.core.kernel.names import GOAL_STATE
 from streams.core.metric.progress import coerce_number
 from streams.records import Event, Goal
-
-GOAL_STATE = "goal_state"
-"""Type of the event that carries a goal state, and group of the goals that come of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def read_targets(metadata: Mapping[str, str]) -> tuple[dict[str, float], tuple[s
 
 
 def replace_targets(
-    state: EntityState,
+    goals: Goals,
     goal_state: Mapping[str, float],
     readings: Mapping[str, float],
     event: Event,
@@ -47,7 +45,7 @@ def replace_targets(
     Goals of the group on other metrics are cancelled, goals outside the group are not touched.
     ``readings`` holds the latest value of each metric that was measured.
     """
-    group = {g.target_metric: g for g in state.open_goals() if g.group_id == GOAL_STATE}
+    group = {g.target_metric: g for g in goals.open() if g.group_id == GOAL_STATE}
     closed = tuple(
         cancel(goal, CloseReason.REPLACED, now)
         for metric, goal in group.items()
@@ -56,7 +54,7 @@ def replace_targets(
     results = [
         admit(
             _request(event, metric, target, group.get(metric)),
-            state,
+            goals,
             readings.get(metric),
             now,
             config,

@@ -12,6 +12,7 @@ SOURCE = ENGINE
 ANOMALY_EVENT = "metric_anomaly"
 DRIFT_EVENT = "forecast_drift"
 MODEL_EVENT = "model_change"
+SLICE_EVENT = "state_dropped"
 EXECUTION_EVENT = "agent_execution"
 """First part of the type; the second is the type of the action."""
 
@@ -46,7 +47,7 @@ def drift_event(turn: Turn, metric: str, finding: Finding) -> Event:
 
 
 def model_event(turn: Turn, metric: str, change: ModelChange) -> Event:
-    """A dear model begins or ends to learn a series, by how it does beside the first one."""
+    """An expensive model begins or ends to learn a series, by how it does beside the first one."""
     return own_event(
         turn,
         MODEL_EVENT,
@@ -60,12 +61,14 @@ def model_event(turn: Turn, metric: str, change: ModelChange) -> Event:
 
 
 def execution_event(turn: Turn, action: Action) -> Event:
-    """An action is handed to its handler."""
-    return own_event(
-        turn,
-        f"{EXECUTION_EVENT}_{action.action_type}",
-        {"task": action.action_type, "action_id": action.action_id, "goal_id": action.goal_id},
-    )
+    """An action is handed to its handler; one event, whoever asks for it."""
+    about = {
+        "task": action.action_type,
+        "action_id": action.action_id,
+        "goal_id": action.goal_id,
+    }
+    kind = f"{EXECUTION_EVENT}_{action.action_type}"
+    return turn.once((EXECUTION_EVENT, action.action_id), lambda: own_event(turn, kind, about))
 
 
 def duration_of(turn: Turn, outcome: Outcome, name: str) -> Metric:
@@ -86,8 +89,8 @@ def duration_of(turn: Turn, outcome: Outcome, name: str) -> Metric:
 def own_event(turn: Turn, event_type: str, metadata: dict[str, str]) -> Event:
     """An event that the engine itself publishes about the entity."""
     return Event(
-        entity_id=turn.state.entity_id,
-        entity_type=turn.state.entity_type,
+        entity_id=turn.entity.entity_id,
+        entity_type=turn.entity.entity_type,
         timestamp=turn.now,
         correlation_id=turn.correlation_id,
         event_id=turn.new_id("event"),

@@ -1,162 +1,250 @@
-"""Everything the rules know about one entity, as one stored value.
+"""Everything that is known of one entity, as one stored value: an envelope around slices.
 
 One value per entity is what makes a crash harmless: either all effects of a record are in it
-or none is, and ``offsets`` says which.
+or none is, and ``offsets`` says which. What features know lies in slices, which are decoded when
+they are first used and encoded again only when they were edited.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
 import msgspec
 
-from streams.core.cycle.counters import Counters
-from streams.core.cycle.memory import ChoiceMade
-from streams.core.effects.expectation import Expectation
-from streams.core.effects.impact import ImpactState
-from streams.core.goals.report import Achievement
-from streams.core.learning.state import LearningState
-from streams.core.patterns.state import PatternState
-from streams.core.safety.modes import Controls
-from streams.core.safety.state import SafetyState
+from streams.core.kernel.slices import S, Slice, StoredSlice, decode_slice, encode_slice
 from streams.errors import StateError
-from streams.records import Action, Goal, Outcome, Plan, Prediction, Suggestion
 
-STATE_VERSION = 1
-
-
-class PendingAction(msgspec.Struct, kw_only=True):
-    """An action that was accepted and has no final outcome yet."""
-
-    action: Action
-    accepted_at: int
-    """Event time, ms."""
-    released: bool = True
-    """False when the worker that accepted it gave it up before its handler could start."""
+ENVELOPE_VERSION = 2
+ID_BYTES = 16
 
 
-class StoredRegression(msgspec.Struct, array_like=True):
-    """What corrects the forecasts of one metric; read only by the version that wrote it."""
+class Dropped(NamedTuple):
+    """A slice that could not be read and begins anew."""
 
-    version: str
-    state: bytes
+    feature: str
+    reason: str
 
 
-class EntityState(msgspec.Struct, kw_only=True):
+class Entity:
     """Mutable; owned by the worker that owns the entity's partition."""
 
-    version: int = STATE_VERSION
-    entity_id: str
-    entity_type: str = "service"
-    offsets: dict[str, int] = {}
-    """Source topic -> offset of the last record that this value includes."""
-    goals: dict[str, Goal] = {}
-    """By goal id: all open ones and the latest closed ones."""
-    published_progress: dict[str, float] = {}
-    """Progress of each open goal as last published, by goal id."""
-    predictions: dict[str, Prediction] = {}
-    """Latest predicted breach per metric."""
-    outlook: Prediction | None = None
-    """Latest prediction of the entity's state, as published."""
-    patterns: PatternState = msgspec.field(default_factory=PatternState)
-    regressions: dict[str, StoredRegression] = {}
-    """By metric, where one is configured."""
-    metrics: list[str] = []
-    """Metrics that were analysed, in the order of their first analysis."""
-    suggestion: Suggestion | None = None
-    pending: dict[str, PendingAction] = {}
-    """By action id."""
-    outcomes: list[Outcome] = []
-    """Latest final outcomes, oldest first."""
-    plans: dict[str, Plan] = {}
-    """By plan id: all open ones and the latest ended ones."""
-    choices: dict[str, ChoiceMade] = {}
-    """What each plan was chosen by, by plan id."""
-    expectations: dict[str, Expectation] = {}
-    """Effects that are still to be measured, by plan id."""
-    effects_done: dict[str, int] = {}
-    """Plans that were done, by open goal."""
-    held: dict[str, str] = {}
-    """Why nothing is planned for an open goal, as last published."""
-    learning: LearningState = msgspec.field(default_factory=LearningState)
-    safety: SafetyState = msgspec.field(default_factory=SafetyState)
-    impact: ImpactState = msgspec.field(default_factory=ImpactState)
-    counters: Counters = msgspec.field(default_factory=Counters)
-    controls: Controls = Controls()
-    """What operators set for this entity; for everybody in the state of the entity ``*``."""
-    needs: dict[str, list[int]] = {}
-    """Latest capacities that were needed, by demand metric, oldest first."""
-    goals_set: int = 0
-    """Goals admitted so far."""
-    goals_achieved: int = 0
-    goals_closed: int = 0
-    """Achieved, failed or cancelled."""
-    achievements: list[Achievement] = []
-    """How the latest goals ended, oldest first."""
-    clock: int = 0
-    """Event time of the newest record that the rules saw, ms; outcomes do not move it."""
-    wake_at: int | None = None
-    """Event time at which something is due even without a record, ms."""
-    seen_ids: dict[str, int] = {}
-    """Ids of events, actions, outcomes and commands already handled -> event time."""
+    __slots__ = (
+        "_edited",
+        "_open",
+        "_seen",
+        "_stored",
+        "clock",
+        "dropped",
+        "entity_id",
+        "entity_type",
+        "offsets",
+        "timers",
+    )
 
-    def open_goals(self, metric: str | None = None) -> list[Goal]:
-        """Open goals, of one metric when given, in order of creation."""
+    def __init__(self, entity_id: str, entity_type: str = "service") -> None:
+        self.entity_id = entity_id
+        self.entity_type = entity_type
+        self.offsets: dict[str, int] = {}
+        """Source topic -> offset of the last record that this value includes."""
+        self.clock = 0
+        """Event time of the newest record that the rules saw, ms; outcomes do not move it."""
+        self.timers: dict[str, int] = {}
+        """Feature -> event time at which it is due even without a record, ms."""
+        self.dropped: list[Dropped] = []
+        """Slices that were found unreadable and not told of yet."""
+        self._seen: dict[bytes, None] = {}
+        self._stored: dict[str, StoredSlice] = {}
+        self._open: dict[str, Slice] = {}
+        self._edited: set[str] = set()
+
+    # -- slices -------------------------------------------------------------------------------
+
+    def read(self, kind: type[S]) -> S:
+        """The slice, to look at only."""
+        name = kind.slice_name
+        found = self._open.get(name)
+        if found is None:
+            found = self._open[name] = self._decoded(kind)
+        return cast(S, found)
+
+    def edit(self, kind: type[S]) -> S:
+        """The slice, to be changed: it is encoded again at the next checkpoint."""
+        found = self.read(kind)
+        self._edited.add(kind.slice_name)
+        return found
+
+    def put(self, state: Slice) -> None:
+        """Replace a slice."""
+        self._open[state.slice_name] = state
+        self._edited.add(state.slice_name)
+
+    def has(self, kind: type[Slice]) -> bool:
+        """Whether the slice was ever edited."""
+        return kind.slice_name in self._stored or kind.slice_name in self._edited
+
+    def strays(self) -> list[str]:
+        """Slices that were changed without ``edit``, which is a defect of their feature. Slow: it
+        encodes all that are open."""
         return [
-            goal
-            for goal in self.goals.values()
-            if goal.status.is_open and (metric is None or goal.target_metric == metric)
+            name
+            for name, state in self._open.items()
+            if name not in self._edited
+            and encode_slice(state) != self._stored.get(name, encode_slice(type(state)()))
         ]
 
-    def remember(self, id_: str, now: int, limit: int) -> bool:
+    def _decoded(self, kind: type[S]) -> S:
+        stored = self._stored.get(kind.slice_name)
+        if stored is None:
+            return kind()
+        try:
+            return decode_slice(kind, stored)
+        except StateError as error:
+            self.dropped.append(Dropped(kind.slice_name, str(error)))
+            self._edited.add(kind.slice_name)
+            return kind()
+
+    # -- ids ----------------------------------------------------------------------------------
+
+    def remember(self, id_: str, limit: int) -> bool:
         """Note an id; False when it was known. Keeps the newest ``limit``."""
-        if id_ in self.seen_ids:
+        digest = hashlib.blake2b(id_.encode(), digest_size=ID_BYTES).digest()
+        if digest in self._seen:
             return False
-        self.seen_ids[id_] = now
-        while len(self.seen_ids) > limit:
-            del self.seen_ids[next(iter(self.seen_ids))]
+        self._seen[digest] = None
+        while len(self._seen) > limit:
+            del self._seen[next(iter(self._seen))]
         return True
 
+    def seen(self) -> list[str]:
+        """Hashes of the ids remembered, in hex, oldest first."""
+        return [digest.hex() for digest in self._seen]
 
-class StoredWake(msgspec.Struct, kw_only=True):
-    """The part of a stored state that says when the entity is due."""
+    # -- time ---------------------------------------------------------------------------------
+
+    @property
+    def wake_at(self) -> int | None:
+        """Event time at which any feature is due even without a record, ms."""
+        return min(self.timers.values(), default=None)
+
+    def set_timer(self, feature: str, due: int | None) -> bool:
+        """Set or drop a feature's timer; whether that changed anything."""
+        if self.timers.get(feature) == due:
+            return False
+        if due is None:
+            del self.timers[feature]
+        else:
+            self.timers[feature] = due
+        return True
+
+    # -- stored form --------------------------------------------------------------------------
+
+    def encode(self) -> bytes:
+        """Stored form; equal states give equal bytes."""
+        for name in self._edited:
+            self._stored[name] = encode_slice(self._open[name])
+        self._edited.clear()
+        return _encoder.encode(
+            StoredEntity(
+                version=ENVELOPE_VERSION,
+                entity_id=self.entity_id,
+                entity_type=self.entity_type,
+                offsets=_sorted(self.offsets),
+                clock=self.clock,
+                timers=_sorted(self.timers),
+                seen=b"".join(self._seen),
+                slices=_sorted(self._stored),
+            )
+        )
+
+    @classmethod
+    def restored(cls, stored: StoredEntity) -> Entity:
+        """An entity as it was stored."""
+        entity = cls(stored.entity_id, stored.entity_type)
+        entity.offsets, entity.clock, entity.timers = stored.offsets, stored.clock, stored.timers
+        ids = stored.seen
+        entity._seen = {ids[i : i + ID_BYTES]: None for i in range(0, len(ids), ID_BYTES)}
+        entity._stored = stored.slices
+        return entity
+
+
+class StoredEntity(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Layout of the stored value, msgpack."""
+
+    version: int
+    entity_id: str
+    entity_type: str
+    offsets: dict[str, int] = {}
+    clock: int = 0
+    timers: dict[str, int] = {}
+    seen: bytes = b""
+    """Hashes of 16 bytes each, oldest first."""
+    slices: dict[str, StoredSlice] = {}
+    """By feature; those of unknown features are kept as they are."""
+
+
+class StoredTimers(msgspec.Struct, kw_only=True):
+    """The part of a stored entity that says when it is due."""
 
     entity_id: str
     entity_type: str = "service"
     clock: int = 0
+    timers: dict[str, int] = {}
     wake_at: int | None = None
+    """Release 0.1.0 stored this in place of timers."""
 
+    @property
+    def due(self) -> int | None:
+        """Event time, ms; None when nothing is due."""
+        return min(self.timers.values(), default=self.wake_at)
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+Migration = Callable[[int, bytes], Entity]
+"""From (version, stored bytes) of an older layout; raises StateError where there is no way."""
 
 _encoder = msgspec.msgpack.Encoder()
-_wake_decoder = msgspec.msgpack.Decoder(StoredWake)
-_decoder = msgspec.msgpack.Decoder(EntityState)
+_decoder = msgspec.msgpack.Decoder(StoredEntity)
+_timers_decoder = msgspec.msgpack.Decoder(StoredTimers)
+_version_decoder = msgspec.msgpack.Decoder(_Version)
 
 
-def encode_entity(state: EntityState) -> bytes:
-    """Stored form; equal states give equal bytes."""
-    return _encoder.encode(state)
+def unknown_version(version: int, data: bytes) -> Entity:
+    """The migration of whoever reads the present layout only."""
+    raise StateError(
+        "stored entity has another version",
+        field="version",
+        value=version,
+        remedy=f"run the release that wrote it ({len(data)} bytes), or migrate to version "
+        f"{ENVELOPE_VERSION}",
+    )
 
 
-def decode_wake(data: bytes) -> StoredWake:
-    """Much faster than the whole state; raises StateError when the bytes are damaged."""
+def decode_entity(data: bytes, migrate: Migration = unknown_version) -> Entity:
+    """Raises StateError when the bytes are damaged or of a version that is not known."""
     try:
-        return _wake_decoder.decode(data)
+        version = _version_decoder.decode(data).version
+        if version == ENVELOPE_VERSION:
+            return Entity.restored(_decoder.decode(data))
+    except msgspec.MsgspecError as error:
+        raise _damaged(error) from error
+    return migrate(version, data)
+
+
+def decode_timers(data: bytes) -> StoredTimers:
+    """Much faster than the whole entity; raises StateError when the bytes are damaged."""
+    try:
+        return _timers_decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise _damaged(error) from error
 
 
-def decode_entity(data: bytes) -> EntityState:
-    """Raises StateError when the bytes are damaged or of another version."""
-    try:
-        state = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
-        raise _damaged(error) from error
-    if state.version != STATE_VERSION:
-        raise StateError(
-            "stored entity has another version",
-            field="version",
-            value=state.version,
-            remedy=f"run the release that wrote it, or migrate to version {STATE_VERSION}",
-        )
-    return state
+def _sorted(table: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(table.items()))
 
 
 def _damaged(error: Exception) -> StateError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from streams.core.kernel.entity import EntityState, StoredWake
+from streams.core.kernel.entity import Entity, StoredTimers
 
 TICK = "entity.tick"
 EVERYBODY = "*"
 """Entity of commands for all entities; such a command is written to every partition."""
 
 
-class Wake(NamedTuple):
+class Due(NamedTuple):
     """When an entity is due without a record."""
 
     at: int
@@ -21,17 +21,24 @@ class Wake(NamedTuple):
     entity_type: str
 
 
-class Timers(dict[str, Wake]):
+class Timers(dict[str, Due]):
     """By entity, for those of a partition that have something due."""
 
     def hurry(self) -> None:
         """Something was said to everybody: whoever has something going on is to hear it now."""
-        for name, wake in self.items():
-            self[name] = wake._replace(at=min(wake.at, wake.clock))
+        for name, due in self.items():
+            self[name] = due._replace(at=min(due.at, due.clock))
 
-    def note(self, state: EntityState | StoredWake) -> None:
+    def note(self, entity: Entity) -> None:
         """Take over when the entity is due, if at all."""
-        if state.wake_at is None:
-            self.pop(state.entity_id, None)
+        self._note(entity.entity_id, entity.wake_at, entity.clock, entity.entity_type)
+
+    def restore(self, stored: StoredTimers) -> None:
+        """The same for a stored entity."""
+        self._note(stored.entity_id, stored.due, stored.clock, stored.entity_type)
+
+    def _note(self, entity_id: str, at: int | None, clock: int, entity_type: str) -> None:
+        if at is None:
+            self.pop(entity_id, None)
         else:
-            self[state.entity_id] = Wake(state.wake_at, state.clock, state.entity_type)
+            self[entity_id] = Due(at, clock, entity_type)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import field
 
+from streams.core.kernel.slices import Slice
 from streams.core.learning.config import LearningConfig
 
 _V = TypeVar("_V")
@@ -105,8 +106,10 @@ class Lesson(msgspec.Struct, array_like=True):
     count: int = 1
 
 
-class LearningState(msgspec.Struct, kw_only=True):
+class LearningState(Slice, kw_only=True):
     """Mutable; part of what is stored of an entity."""
+
+    slice_name = "learning"
 
     actions: dict[str, ActionHistory] = field(default_factory=dict[str, ActionHistory])
     """By action type."""

@@ -12,6 +12,8 @@ import sys
 import msgspec
 from msgspec import field
 
+from streams.core.kernel.slices import Slice
+
 NEVER = sys.maxsize
 """Later than every time."""
 HOURS = 24
@@ -169,8 +171,10 @@ class Incidents(Trait):
     score: float = 0.0
 
 
-class PatternState(msgspec.Struct, omit_defaults=True):
+class PatternState(Slice):
     """Mutable; owned by whoever owns the entity. A new one knows nothing."""
+
+    slice_name = "patterns"
 
     events: int = 0
     """Learned."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from streams.core.capacity.system_state import SystemState
 from streams.core.planning.config import PlanningConfig
-from streams.records import Goal, Strategy
+from streams.records import Goal, Strategy, SystemState
 
 _HOUR_MS = 3_600_000
 _HOURS = 24

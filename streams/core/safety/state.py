@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from streams.core.kernel.slices import Slice
+from streams.core.safety.modes import Controls
+
 
 class Act(msgspec.Struct, array_like=True, frozen=True):
     """A plan that began."""
@@ -17,8 +20,13 @@ class Act(msgspec.Struct, array_like=True, frozen=True):
     plan_id: str
 
 
-class SafetyState(msgspec.Struct, kw_only=True):
-    """Mutable; changed by ``note_act`` and ``note_verification`` alone."""
+class SafetyState(Slice, kw_only=True):
+    """Mutable; changed by ``note_act``, ``note_verification`` and commands alone."""
+
+    slice_name = "safety"
+
+    controls: Controls = Controls()
+    """What operators set for this entity; for everybody in the state of the entity ``*``."""
 
     acts: list[Act] = []
     """Those of the budget's window, oldest first."""

@@ -2,90 +2,121 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from streams.core.config import CoreConfig
-from streams.core.forecasting.calendar import Calendar
+import msgspec
+
+from streams.core.forecasting.calendar import Calendar, CalendarConfig
 from streams.core.forecasting.regressors import Regression, RegressorConfig
-from streams.core.kernel.batch import series_key
-from streams.core.kernel.entity import EntityState, StoredRegression
+from streams.core.kernel.batch import FloatArray
+from streams.core.kernel.entity import Entity
+from streams.core.kernel.feature import Feature
 from streams.core.kernel.model_results import SeriesForecast
+from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
 from streams.core.metric.config import MetricConfig
-from streams.core.series.store import SeriesStore
+from streams.core.metric.limits import KnownMetrics
 
 
-class RegressionWatch:
-    """Keeps ``EntityState.regressions``. Every value of such a metric runs this rule."""
+class StoredRegression(msgspec.Struct, array_like=True):
+    """What corrects the forecasts of one metric; read only by the version that wrote it."""
 
-    def __init__(self, config: CoreConfig, series: SeriesStore) -> None:
-        self._config = config
-        self._series = series
-        self._calendar = Calendar(config.calendar)
+    version: str
+    state: bytes
+
+
+class Corrections(Slice):
+    """By metric, where one is configured."""
+
+    slice_name = "correction"
+
+    metrics: dict[str, StoredRegression] = {}
+
+
+class Move(NamedTuple):
+    """What a forecast is corrected by."""
+
+    by: FloatArray
+    """Step by step, in the metric's unit."""
+    terms: tuple[str, ...]
+    """What it is made of."""
+
+
+class Correction(Feature):
+    """Learns from every value of a metric that has regressors or a calendar."""
+
+    name = "correction"
+    State = Corrections
+
+    def __init__(self, known: KnownMetrics, calendar: CalendarConfig) -> None:
+        self._aliases = known.aliases
+        self._calendar = Calendar(calendar)
         self._regressors = {
-            name: _regression(known) for name, known in config.metrics.items() if known.is_corrected
+            name: _regression(each) for name, each in known.metrics.items() if each.is_corrected
         }
 
-    def learn(self, turn: Turn, row: int, metric: str) -> None:
+    def watches(self, entity: Entity, metric: str) -> bool:
+        return self._config_of(metric) is not None
+
+    def on_value(self, turn: Turn, metric: str) -> None:
         """Take in the newest value of a series, and what is forecast from it on."""
-        config = self._regressors_of(metric)
-        if config is None:
+        config, reading = self._config_of(metric), turn.series(metric)
+        if config is None or reading is None:
             return
-        bank = self._series.bank
-        forecast = bank.forecast(row, config.anchors[-1], self._config.forecasting.level)
+        forecast = reading.uncorrected(config.anchors[-1])
         if forecast is None:
             return
-        regression = self._open(turn.state, metric, config)
+        regression = self._open(turn.entity, metric, config)
         regression.observe(
             turn.now,
             forecast.step_ms,
-            float(self._series.hot["last"][row]),
+            reading.value,
             [float(forecast.mean[anchor - 1]) for anchor in config.anchors],
-            self._newest(turn.state, config),
+            {name: each.value for name in config.metrics if (each := turn.series(name))},
         )
         stored = StoredRegression(regression.state_version, regression.dump())
-        turn.state.regressions[metric] = stored
-        turn.touched = True
+        turn.edit(Corrections).metrics[metric] = stored
 
-    def corrected(
-        self, state: EntityState, row: int, metric: str, forecast: SeriesForecast
-    ) -> SeriesForecast:
-        """The forecast moved by what has lately made it better; its members name that."""
-        config = self._regressors_of(metric)
-        if config is None or metric not in state.regressions:
-            return forecast
-        regression = self._open(state, metric, config)
-        mean = regression.correct(
-            int(self._series.hot["timestamp"][row]),
-            forecast.step_ms,
-            forecast.mean,
-            self._newest(state, config),
-        )
-        move = mean - forecast.mean
+    def applies(self, entity: Entity, metric: str) -> bool:
+        """Whether forecasts of the metric are corrected."""
+        return self._config_of(metric) is not None and metric in entity.read(Corrections).metrics
+
+    def regressors(self, metric: str) -> tuple[str, ...]:
+        """Metrics whose values ``move`` needs."""
+        config = self._config_of(metric)
+        return () if config is None else config.metrics
+
+    def move(
+        self,
+        entity: Entity,
+        metric: str,
+        forecast: SeriesForecast,
+        measured_at: int,
+        others: Mapping[str, float],
+    ) -> Move | None:
+        """What a forecast is to be moved by; None without a correction.
+
+        ``measured_at`` is the time of the metric's newest value, ms; ``others`` the newest values
+        of its regressors.
+        """
+        config = self._config_of(metric)
+        if config is None or not self.applies(entity, metric):
+            return None
+        regression = self._open(entity, metric, config)
+        mean = regression.correct(measured_at, forecast.step_ms, forecast.mean, dict(others))
         heeded = dict.fromkeys(term.term for term in regression.report() if term.heeded)
-        return replace(
-            forecast,
-            mean=mean,
-            lower=forecast.lower + move,
-            upper=forecast.upper + move,
-            members=(*forecast.members, *heeded),
-        )
+        return Move(mean - forecast.mean, tuple(heeded))
 
-    def _regressors_of(self, metric: str) -> RegressorConfig | None:
-        return self._regressors.get(self._config.aliases.get(metric, metric))
+    def _config_of(self, metric: str) -> RegressorConfig | None:
+        return self._regressors.get(self._aliases.get(metric, metric))
 
-    def _open(self, state: EntityState, metric: str, config: RegressorConfig) -> Regression:
+    def _open(self, entity: Entity, metric: str, config: RegressorConfig) -> Regression:
         regression = Regression(config, self._calendar)
-        stored = state.regressions.get(metric)
+        stored = entity.read(Corrections).metrics.get(metric)
         if stored is not None and stored.version == regression.state_version:
             regression.load(stored.state)
         return regression
-
-    def _newest(self, state: EntityState, config: RegressorConfig) -> dict[str, float]:
-        keys = ((name, series_key(state.entity_id, name)) for name in config.metrics)
-        rows = ((name, self._series.find(key)) for name, key in keys)
-        last = self._series.hot["last"]
-        return {name: float(last[row]) for name, row in rows if row is not None}
 
 
 def _regression(known: MetricConfig) -> RegressorConfig:

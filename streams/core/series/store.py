@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.config import CoreConfig
 from streams.core.forecasting.bank import SeriesBank
-from streams.core.goal_rules.limits import limit_of
+from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.batch import IntArray, split_series_key
+from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.store import MODELS, SERIES, StateReader, Write
+from streams.core.metric.limits import KnownMetrics
 from streams.errors import StateError
 from streams.records import Direction
 
@@ -47,6 +48,9 @@ _FRESH = np.array(
 _FRESH_BYTES = _FRESH.tobytes()
 _OFFSET_BYTES = 8
 _INITIAL_ROWS = 1024
+FORECASTS_KEPT = 4096
+"""Forecasts kept until their series learn; beyond that all are made anew."""
+_Asked = tuple[int, int, float, str]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """Fibonacci hashing: spreads consecutive numbers evenly (Knuth, TAOCP 3, 6.4)."""
 
@@ -56,11 +60,14 @@ class SeriesStore:
 
     def __init__(
         self,
-        config: CoreConfig,
+        config: ForecastConfig,
+        known: KnownMetrics,
         reader: StateReader,
         are_watched: Callable[[list[tuple[str, str]]], list[bool]],
     ) -> None:
+        """``are_watched``: whether a feature wants every value, for pairs of entity and metric."""
         self._config = config
+        self._known = known
         self._reader = reader
         self._are_watched = are_watched
         self._rows: dict[str, int] = {}
@@ -68,7 +75,8 @@ class SeriesStore:
         self.keys: list[str] = []
         self.entities: list[str] = []
         self.metrics: list[str] = []
-        self.bank = SeriesBank(config.forecasting)
+        self.bank = SeriesBank(config)
+        self._forecasts: dict[_Asked, tuple[int, SeriesForecast | None]] = {}
         self.hot: NDArray[np.void] = np.empty(0, HOT)
         self.model_offset: IntArray = np.empty(0, np.int64)
         self.unsaved_since: IntArray = np.empty(0, np.int64)
@@ -77,7 +85,7 @@ class SeriesStore:
         """Value above which the metric is in breach; inf without a limit."""
         self.lower = np.empty(0)
         self.watched = np.empty(0, np.bool_)
-        """Whether an open goal, or what corrects its forecasts, wants to see every value."""
+        """Whether a feature wants to see every value."""
         self._dirty = np.empty(0, np.bool_)
         self._clock = 0
         self.rewarmed: list[str] = []
@@ -114,11 +122,25 @@ class SeriesStore:
             row = self._rows[key]
         return row if self.hot["count"][row] else None
 
+    def forecast(
+        self, row: int, horizon: int, level: float, method: str = ""
+    ) -> SeriesForecast | None:
+        """What the bank forecasts, computed once until the series learns; raises what it does."""
+        key, learned = (row, horizon, level, method), int(self.model_offset[row])
+        known = self._forecasts.get(key)
+        if known is not None and known[0] == learned != NO_OFFSET:
+            return known[1]
+        if len(self._forecasts) >= FORECASTS_KEPT:
+            self._forecasts.clear()
+        found = self.bank.forecast(row, horizon, level, method)
+        self._forecasts[key] = learned, found
+        return found
+
     def set_watched(self, key: str, watched: bool) -> None:
-        """A goal on this series was opened or closed; rows not in memory learn it when loaded."""
+        """Whether its values are watched has changed; rows not in memory learn it when loaded."""
         row = self._rows.get(key)
         if row is not None:
-            self.watched[row] = watched or self._is_corrected(self.metrics[row])
+            self.watched[row] = watched
 
     def crossed(self, row: int) -> bool:
         """Whether the newest value is beyond the metric's limit and the one before was not."""
@@ -128,9 +150,8 @@ class SeriesStore:
 
     def first_due(self, row: int, timestamp: int) -> int:
         """When a series that starts now is first analysed: spread over the interval by its key."""
-        options = self._config.forecasting
-        interval = options.interval_ms
-        if not options.auto_analysis:
+        interval = self._config.interval_ms
+        if not self._config.auto_analysis:
             return NEVER_DUE
         if not interval:
             return ALWAYS_DUE
@@ -138,7 +159,7 @@ class SeriesStore:
 
     def next_due(self, now: int) -> int:
         """When a series that is analysed now is analysed next."""
-        interval = self._config.forecasting.interval_ms
+        interval = self._config.interval_ms
         return now + interval if interval else ALWAYS_DUE
 
     def _load(self, keys: list[str]) -> None:
@@ -159,11 +180,6 @@ class SeriesStore:
         self.unsaved_since[rows] = NO_OFFSET
         self._dirty[rows] = False
         self.watched[rows] = self._are_watched(pairs)
-        self.watched[rows] |= [self._is_corrected(metric) for _, metric in pairs]
-
-    def _is_corrected(self, metric: str) -> bool:
-        known = self._config.metric(metric)
-        return known is not None and known.is_corrected
 
     def _load_model(self, row: int, data: bytes) -> int:
         if self.bank.load(row, data[_OFFSET_BYTES:]):
@@ -171,7 +187,7 @@ class SeriesStore:
         return int.from_bytes(data[:_OFFSET_BYTES], "little", signed=True)
 
     def _limits(self, metric: str) -> tuple[float, float]:
-        limit = limit_of(self._config, metric)
+        limit = self._known.limit(metric)
         if limit is None:
             return -np.inf, np.inf
         bad_below = limit.known.direction is Direction.AT_LEAST

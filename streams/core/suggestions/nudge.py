@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from streams.core.metric.progress import is_met, progress_ratio, signed_gap, trend
+from streams.core.metric.reading import MetricReading
 from streams.core.suggestions.strategies import Strategy
 from streams.records import Action, Direction, Goal, GoalAnalysis, Suggestion, SuggestionKind, Trend
-
-
-@dataclass(frozen=True, slots=True)
-class MetricReading:
-    """What was measured of one metric, in its unit."""
-
-    value: float
-    """The latest value."""
-    previous: float | None = None
-    """The one before it."""
-    baseline: float | None = None
-    """The first one; used where a goal has no baseline of its own."""
-    dead_band: float = 0.0
-    """Change that counts as none, 0 or more."""
 
 
 def analyse(goal: Goal, reading: MetricReading) -> GoalAnalysis:

@@ -10,11 +10,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from streams.core.analysis.state import Analyses
+from streams.core.capacity.feature import Outlooks
 from streams.core.config import CoreConfig
+from streams.core.effects.impact import ImpactState
+from streams.core.execution.state import Plans
+from streams.core.goal_rules.situation import Needs
+from streams.core.goals.state import Goals
 from streams.core.kernel.batch import MetricBatch, Positioned, series_key
 from streams.core.kernel.emission import Emission
+from streams.core.kernel.entity import Entity
 from streams.core.kernel.store import TABLES, Write
+from streams.core.learning.state import LearningState
+from streams.core.outcomes.feature import Actions
 from streams.core.partition import METRICS, Applied, Partition, Snapshot
+from streams.core.patterns.state import PatternState
+from streams.core.safety.state import SafetyState
 from streams.records import (
     Action,
     Command,
@@ -197,8 +208,46 @@ class Bench:
         """A new partition over what is stored."""
         self.partition = Partition(NUMBER, self.config, self.store)
 
-    def state(self, entity_id: str = "svc") -> Any:
+    def entity(self, entity_id: str = "svc") -> Entity:
+        """The entity as the partition holds it."""
         return self.partition.entities.get(entity_id, "service")
+
+    def state(self, entity_id: str = "svc") -> State:
+        """What is known of an entity, by name."""
+        return State(self.entity(entity_id))
+
+
+class State:
+    """The slices of an entity side by side, to look at."""
+
+    def __init__(self, entity: Entity) -> None:
+        self.offsets, self.clock, self.wake_at = entity.offsets, entity.clock, entity.wake_at
+        self.seen_ids = entity.seen()
+        entries = entity.read(Goals).entries
+        self.goals = entity.read(Goals).by_id()
+        self.open_goals = entity.read(Goals).open
+        self.goals_achieved = entity.read(Goals).achieved
+        self.goals_closed = entity.read(Goals).closed
+        self.published_progress = {
+            goal_id: entry.published
+            for goal_id, entry in entries.items()
+            if entry.published is not None
+        }
+        self.held = {goal_id: entry.held for goal_id, entry in entries.items() if entry.held}
+        self.needs = entity.read(Needs).units
+        self.metrics = entity.read(Analyses).metrics
+        self.predictions = entity.read(Analyses).breaches
+        self.outlook = entity.read(Outlooks).latest
+        self.patterns = entity.read(PatternState)
+        self.pending = entity.read(Actions).pending
+        self.outcomes = entity.read(Actions).outcomes
+        self.plans = {plan.plan_id: plan for plan in entity.read(Plans).all()}
+        self.counters = entity.read(Plans).counters
+        self.expectations = {each.plan_id: each for each in entity.read(Plans).expectations()}
+        self.learning = entity.read(LearningState)
+        self.safety = entity.read(SafetyState)
+        self.controls = entity.read(SafetyState).controls
+        self.impact = entity.read(ImpactState)
 
 
 def metric(value: float, **fields: Any) -> Metric:

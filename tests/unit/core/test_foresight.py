@@ -200,7 +200,7 @@ def test_a_state_that_stays_is_told_once_an_interval() -> None:
 
 
 def known(bench: Bench) -> Any:
-    return msgspec.to_builtins(knowledge_of(bench.state()))
+    return msgspec.to_builtins(knowledge_of(bench.entity()))
 
 
 def export(bench: Bench) -> dict[str, str]:

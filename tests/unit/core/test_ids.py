@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.kernel.emission import Position
-from streams.core.kernel.entity import EntityState
+from streams.core.kernel.entity import Entity
 from streams.core.kernel.ids import stable_id
 from streams.core.kernel.turn import Turn
 
@@ -23,9 +23,21 @@ def test_id_depends_on_every_part_and_its_place() -> None:
     assert len(ids) == 5
 
 
+class Alone:
+    """Nothing is around the turn."""
+
+    def inputs(self, entity: Entity) -> dict[str, int]:
+        return dict(entity.offsets)
+
+    def reading(self, entity: Entity, metric: str) -> None:
+        return None
+
+    def find(self, entity_id: str) -> None:
+        return None
+
+
 def turn(offset: int, correlation_id: str = "") -> Turn:
-    state = EntityState(entity_id="svc")
-    return Turn(state, Position("goals", 2, offset), 0, correlation_id)
+    return Turn(Entity("svc"), Position("goals", 2, offset), 0, correlation_id, Alone())
 
 
 def test_ids_of_a_turn_follow_from_its_record() -> None:

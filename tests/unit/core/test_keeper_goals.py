@@ -10,6 +10,7 @@ from streams.core.goals.book import GoalBook
 from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason
 from streams.core.goals.report import report
+from streams.core.goals.state import Goals
 from streams.core.kernel.emission import Position
 from streams.core.kernel.turn import Turn
 from streams.core.transfer import IMPORT, knowledge_of
@@ -104,8 +105,8 @@ def test_confidence_is_that_of_the_least_known_target() -> None:
 
 def keeping(bench: Bench, now: int = START) -> tuple[GoalBook, Turn]:
     """A keeper beside that of the partition, and a turn for the entity."""
-    keeper = GoalBook(bench.config, bench.partition.series)
-    return keeper, Turn(bench.state(), Position("commands", 3, 7), now, "c")
+    keeper = GoalBook(bench.config.goals, bench.config.ids_kept, lambda _: None)
+    return keeper, Turn(bench.entity(), Position("commands", 3, 7), now, "c", bench.partition)
 
 
 def test_a_goal_goes_through_its_plans() -> None:
@@ -136,7 +137,7 @@ def test_a_target_that_is_met_is_achieved_and_reported() -> None:
     bench.send("goals", goal(10.0))
     seen = bench.measure(11.0, at=START + 5_000)
     assert [g.status for g in seen.records("goals")] == [GoalStatus.ACHIEVED]
-    found = report(bench.state())
+    found = report(bench.entity().read(Goals))
     assert (found.total_goals, found.achieved_goals, found.achievement_rate) == (1, 1, 1.0)
     (last,) = found.recent_achievements
     assert (last.goal_id, last.achieved, last.final_value) == ("g-1", True, 11.0)
@@ -248,6 +249,6 @@ def test_an_export_keeps_parents_as_they_were() -> None:
     source, target = Bench(), Bench()
     family(source, "one", "two")
     source.measure(10.0, name="one", at=START + 1_000)
-    text = msgspec.json.encode(knowledge_of(source.state())).decode()
+    text = msgspec.json.encode(knowledge_of(source.entity())).decode()
     target.send("commands", command(IMPORT, arguments={"knowledge": text}))
     assert target.state().goals == source.state().goals

@@ -13,7 +13,8 @@ from tests.unit.core.partition_kit import START, Bench, MemoryStore, goal, metri
 
 
 def store_of(memory: MemoryStore, config: CoreConfig | None = None) -> SeriesStore:
-    return SeriesStore(config or CoreConfig(), memory, lambda pairs: [False] * len(pairs))
+    made = config or CoreConfig()
+    return SeriesStore(made.forecasting, made.known, memory, lambda pairs: [False] * len(pairs))
 
 
 def test_key_parts() -> None:

@@ -13,6 +13,7 @@ from hypothesis import event, given, settings
 from streams.core.config import CoreConfig
 from streams.core.kernel.entity import decode_entity
 from streams.core.kernel.store import ENTITIES
+from streams.core.outcomes.feature import Actions
 from streams.core.partition import Applied, Partition
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.outbox import Outbox
@@ -176,7 +177,9 @@ class Simulation:
         self.checkpoint(everything=True)
         stored = self._tables.reader(NUMBER).tables
         assert stored == self._expected.tables
-        pending = any(decode_entity(value).pending for value in stored[ENTITIES].values())
+        pending = any(
+            decode_entity(value).read(Actions).pending for value in stored[ENTITIES].values()
+        )
         for source in {entry.source for entry in self._log}:
             end = max(entry.offset for entry in self._log if entry.source == source) + 1
             assert self.committed[source] == end or (source == "actions" and pending)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from streams.core.kernel.timers import TICK, Wake
+from streams.core.kernel.timers import TICK, Due
 from streams.errors import Unavailable
 from streams.records import Command
 from streams.runtime.ticker import REPEAT_MS, Ticker, keep_ticking
@@ -25,7 +25,7 @@ class Clock:
 def test_event_time_runs_on_at_the_pace_of_the_wall() -> None:
     clock = Clock()
     ticker = Ticker(clock)
-    wakes = {"svc": Wake(at=1_500, clock=1_000, entity_type="service")}
+    wakes = {"svc": Due(at=1_500, clock=1_000, entity_type="service")}
     assert ticker.due(wakes) == []
     clock.now += 499
     assert ticker.due(wakes) == []
@@ -37,19 +37,19 @@ def test_event_time_runs_on_at_the_pace_of_the_wall() -> None:
 def test_a_record_starts_the_time_anew() -> None:
     clock = Clock()
     ticker = Ticker(clock)
-    ticker.due({"svc": Wake(1_500, 1_000, "service")})
+    ticker.due({"svc": Due(1_500, 1_000, "service")})
     clock.now += 400
-    assert ticker.due({"svc": Wake(1_500, 1_050, "service")}) == []
+    assert ticker.due({"svc": Due(1_500, 1_050, "service")}) == []
     clock.now += 449
-    assert ticker.due({"svc": Wake(1_500, 1_050, "service")}) == []
+    assert ticker.due({"svc": Due(1_500, 1_050, "service")}) == []
     clock.now += 1
-    assert len(ticker.due({"svc": Wake(1_500, 1_050, "service")})) == 1
+    assert len(ticker.due({"svc": Due(1_500, 1_050, "service")})) == 1
 
 
 def test_a_wake_up_is_answered_once_until_it_is_taken_as_lost() -> None:
     clock = Clock()
     ticker = Ticker(clock)
-    wakes = {"svc": Wake(1_000, 1_000, "service")}
+    wakes = {"svc": Due(1_000, 1_000, "service")}
     first = ticker.due(wakes)
     assert len(first) == 1
     assert ticker.due(wakes) == []
@@ -60,7 +60,7 @@ def test_a_wake_up_is_answered_once_until_it_is_taken_as_lost() -> None:
 
 
 def test_what_is_overdue_gets_its_tick_at_once_and_not_in_the_past() -> None:
-    wakes = {"svc": Wake(at=900, clock=1_000, entity_type="loop")}
+    wakes = {"svc": Due(at=900, clock=1_000, entity_type="loop")}
     [tick] = Ticker(Clock()).due(wakes)
     assert tick.timestamp == 1_000
     assert tick.entity_type == "loop"
@@ -69,7 +69,7 @@ def test_what_is_overdue_gets_its_tick_at_once_and_not_in_the_past() -> None:
 def test_entities_without_a_wake_up_are_forgotten() -> None:
     clock = Clock()
     ticker = Ticker(clock)
-    wakes = {"svc": Wake(2_000, 1_000, "service")}
+    wakes = {"svc": Due(2_000, 1_000, "service")}
     ticker.due(wakes)
     clock.now += 5_000
     assert ticker.due({}) == []
@@ -80,7 +80,7 @@ class Shaky:
     """Stands for engine, partition and publisher; the first write fails."""
 
     def __init__(self) -> None:
-        self.wakes = {"svc": Wake(1_000, 1_000, "service")}
+        self.timers = {"svc": Due(1_000, 1_000, "service")}
         self.loaded: list[int] = []
         self.tries = 0
         self.written: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
@@ -88,7 +88,7 @@ class Shaky:
     def partition(self, _number: int) -> Shaky:
         return self
 
-    async def load_wakes(self, number: int) -> None:
+    async def load_timers(self, number: int) -> None:
         self.loaded.append(number)
 
     async def publish(self, topic: str, ticks: Sequence[Command]) -> None:

@@ -16,7 +16,7 @@ from streams.core.forecasting.config import ForecastConfig
 from streams.core.metric.config import MetricConfig
 from streams.core.partition import Partition
 from streams.records import Record
-from streams.runtime.views import CONTROL, VIEWS, Views
+from streams.runtime.views import CONTROL, Views, all_views
 from tests.unit.core.partition_kit import (
     START,
     Entry,
@@ -34,6 +34,7 @@ CONFIG = CoreConfig(
     forecasting=ForecastConfig(min_points=2, interval_ms=0, horizon=2, level=0.9),
     metrics={"load": MetricConfig(capacity=10.0)},
 )
+VIEWS = all_views(CONFIG)
 NASTY = ("a", "a/b", "a/b/c", "a%2Fb", "a\x01", "a b", "ä", "a~", "日本", "%", "/", "aa", "0")
 """Ids that contain the separator, its escape, or one another."""
 

@@ -19,7 +19,7 @@ async def test_an_export_imports() -> None:
     for number in range(12):
         full.send("events", event(f"e{number}", event_type="backup"))
     source = AgentSource()
-    source.add("knowledge", "svc", knowledge_of(full.state()))
+    source.add("knowledge", "svc", knowledge_of(full.entity()))
 
     response = await operator(source).post(API, json={"entity_id": "svc"})
     (command,) = response.json()["commands"]

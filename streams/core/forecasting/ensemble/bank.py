@@ -32,6 +32,7 @@ from streams.core.kernel.model_results import AnchorAccuracy
 VERSION = 1
 PROMISED = 0.8
 """What the quantiles whose coverage is watched should hold."""
+_NO_MOVE = np.empty(0)
 _WORTH_NAMING = 0.05
 _INDEX_LIMITS = {
     "season": 1440,
@@ -126,18 +127,30 @@ class CompiledEnsemble:
         forecast_many(self._bank, rows, level, out)
         return out
 
-    def breach(self, row: int, threshold: float, horizon: int, above: bool = True) -> float:
+    def breach(
+        self,
+        row: int,
+        threshold: float,
+        horizon: int,
+        above: bool = True,
+        move: FloatArray | None = None,
+    ) -> float:
         """Chance (0..1) that one of the next ``horizon`` values lies beyond the threshold; NaN
-        before twenty values."""
+        before twenty values. ``move`` is what the forecast is corrected by, step by step."""
         rows, thresholds = np.array([row]), np.array([threshold], np.float64)
-        return float(self.breach_many(rows, thresholds, horizon, np.array([above]))[0])
+        return float(self.breach_many(rows, thresholds, horizon, np.array([above]), move)[0])
 
     def breach_many(
-        self, rows: IntArray, thresholds: FloatArray, horizon: int, above: BoolArray
+        self,
+        rows: IntArray,
+        thresholds: FloatArray,
+        horizon: int,
+        above: BoolArray,
+        move: FloatArray | None = None,
     ) -> FloatArray:
         """The same of many rows, each with its threshold and side."""
-        out = np.empty(rows.size)
-        breach_many(self._bank, rows, thresholds, horizon, above, out)
+        out, moves = np.empty(rows.size), _NO_MOVE if move is None else move
+        breach_many(self._bank, rows, thresholds, horizon, above, moves, out)
         return out
 
     # -- how it does --------------------------------------------------------------------------

@@ -65,8 +65,11 @@ def _keep(sample: Any, known: int, code: Any, lot: int) -> None:
 
 
 @compiled
-def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> float:
+def breach(row: Any, threshold: float, horizon: int, above: bool, move: Any, x: Any) -> float:
     """Probability that one of the next ``horizon`` values passes the threshold.
+
+    ``move`` is what the forecast is corrected by at each step, the last one repeating; empty
+    without a correction.
 
     For 24 steps: the share of kept paths that would carry the present forecast over. For fewer:
     the largest chance of a single step; to its log-odds comes what the paths have beyond single
@@ -85,12 +88,15 @@ def breach(row: Any, threshold: float, horizon: int, above: bool, x: Any) -> flo
             break
         horizon_experts(row, j, t, x)
         mix(row, j, x)
-        chance = _step_chance(row, j, z, float(x[FINAL]), above)
+        mean = float(x[FINAL])
+        if move.size:
+            mean += move[min(A[j], move.size) - 1]
+        chance = _step_chance(row, j, z, mean, above)
         if j == 0 or A[j] <= horizon:
             within = max(within, chance)
         if j < JP:
             path_step = max(path_step, chance)
-            highest, lowest = max(highest, x[FINAL]), min(lowest, x[FINAL])
+            highest, lowest = max(highest, mean), min(lowest, mean)
     path = _path_chance(row, t, z, highest if above else lowest, above, path_step)
     excess = _log_odds(path) - _log_odds(path_step)
     scale = min(1.0, math.log(horizon) / math.log(PATH))

@@ -91,12 +91,14 @@ def breach_many(
     thresholds: FloatArray,
     horizon: int,
     above: BoolArray,
+    move: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Write the chance that one of the next ``horizon`` values passes the threshold (n)."""
+    """Write the chance that one of the next ``horizon`` values passes the threshold (n), of
+    forecasts corrected by ``move``."""
     x = np.zeros(SCRATCH, np.float32)
     for i in range(rows.shape[0]):
-        out[i] = breach(bank[rows[i]], thresholds[i], horizon, above[i], x)
+        out[i] = breach(bank[rows[i]], thresholds[i], horizon, above[i], move, x)
 
 
 @compiled

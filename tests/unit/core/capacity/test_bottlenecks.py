@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from streams.core.analysis.mitigations import mitigations
 from streams.core.capacity.bottlenecks import bottleneck_severity
 from streams.core.capacity.config import StateConfig
-from streams.core.capacity.mitigations import mitigations
 from streams.core.capacity.resource import Resource
 from streams.records import Severity
 from streams.records.forecast import Bottleneck

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.capacity.system_state import SystemState
-from streams.records import PatternType
+from streams.records import PatternType, SystemState
 from tests.unit.core.capacity.resources import (
     HOUR,
     NOW,

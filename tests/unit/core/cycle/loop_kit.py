@@ -143,14 +143,14 @@ class Loop:
         while (due := min(self._due(), default=None)) is not None and due[0] <= to:
             at, name = due
             self.now = max(self.now, at)
-            wanted = self.bench.partition.wakes[name].at
+            wanted = self.bench.partition.timers[name].at
             self._told[name] = wanted, self.now
             tick = command(TICK, f"t-{next(self._ids)}", entity_id=name, timestamp=self.now)
             self.send("commands", tick)
         self.now = max(self.now, to)
 
     def _due(self) -> Iterator[tuple[int, str]]:
-        for name, wake in self.bench.partition.wakes.items():
+        for name, wake in self.bench.partition.timers.items():
             wanted, told = self._told.get(name, (None, 0))
             yield (told + REPEAT_MS if wanted == wake.at else wake.at), name
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 import pytest
 
 from streams.core.execution.machine import ENDED
-from streams.core.kernel.entity import decode_wake
+from streams.core.kernel.entity import decode_timers
 from streams.core.kernel.names import ACTIONS
 from streams.core.kernel.store import ENTITIES
 from streams.core.kernel.timers import TICK
@@ -60,7 +60,7 @@ class Worker:
             while self.read < len(self.log):
                 entry, self.read = self.log[self.read], self.read + 1
                 self._apply(entry, crash)
-            due = [wake.at for wake in self.bench.partition.wakes.values()]
+            due = [wake.at for wake in self.bench.partition.timers.values()]
             if not due or min(due) > until:
                 return
             at = min(due)
@@ -70,7 +70,7 @@ class Worker:
         """Another worker goes on from what is stored, and reads again behind that."""
         self.bench.restart()
         for stored in self.bench.store.tables[ENTITIES].values():
-            self.bench.partition.restore_wake(decode_wake(stored))
+            self.bench.partition.restore_timers(decode_timers(stored))
         again = [e for e in self.log[: self.read] if e.offset >= self._saved.get(e.source, 0)]
         for entry in again:
             self._apply(entry, lambda *_: None)

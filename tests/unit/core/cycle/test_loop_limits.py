@@ -122,7 +122,7 @@ def test_a_plan_starts_with_the_tick_at_the_moment_at_which_it_is_due() -> None:
     loop.ask(urgent(priority=Priority.HIGH))
     (plan,) = loop.plans()
     assert plan.scheduled_time == loop.now + loop.bench.config.planning.adaptive_delay_ms
-    (wake,) = loop.bench.partition.wakes.values()
+    (wake,) = loop.bench.partition.timers.values()
     assert wake.at == plan.scheduled_time
     loop.advance(plan.scheduled_time - 1)
     assert loop.asked == []

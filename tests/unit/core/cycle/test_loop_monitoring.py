@@ -6,6 +6,7 @@ import pytest
 
 from streams.core.cycle.summary import summary
 from streams.core.goals.report import report
+from streams.core.goals.state import Goals
 from streams.core.learning.config import LearningConfig
 from streams.core.learning.insights import insights
 from streams.core.outcomes.build import HandlerResult
@@ -30,9 +31,9 @@ def test_goals_are_counted_as_they_are_set() -> None:
     for i in range(3):
         loop.wait(10 * MINUTE)
         loop.ask(urgent(goal_id=f"g-{i}", target_metric=f"m{i}", actions=()))
-    assert report(loop.bench.state()).total_goals == 3
+    assert report(loop.bench.entity().read(Goals)).total_goals == 3
     loop.ask(urgent(goal_id="g-0", target_metric="m0", actions=()))
-    assert report(loop.bench.state()).total_goals == 3
+    assert report(loop.bench.entity().read(Goals)).total_goals == 3
 
 
 @pytest.mark.spec("S1-185")
@@ -43,7 +44,7 @@ def test_one_of_two_closed_goals_was_achieved() -> None:
     loop.measure(70.0, name="m0")
     loop.measure(50.0, name="m0", at=loop.now + MINUTE)
     loop.wait(2 * HOUR)
-    told = report(loop.bench.state())
+    told = report(loop.bench.entity().read(Goals))
     assert (told.achieved_goals, told.closed_goals) == (1, 2)
     assert told.achievement_rate == 0.5
     assert {each.goal_id: each.achieved for each in told.recent_achievements} == {
@@ -88,7 +89,7 @@ def test_the_change_of_the_target_metric_is_the_impact() -> None:
     loop.measure(90.0)
     loop.ask(urgent())
     loop.measure(70.0, at=loop.now + 6 * MINUTE)
-    impact = summary(loop.bench.state(), loop.bench.config).impact["cpu"]
+    impact = summary(loop.bench.entity(), loop.bench.config.safety).impact["cpu"]
     assert (impact.acts, impact.helped, impact.change) == (1, 1, -20.0)
 
 
@@ -136,7 +137,7 @@ def test_the_summary_tells_budget_approvals_and_what_is_still_to_be_measured() -
     loop.ask(urgent())
     loop.command("mode.set", arguments={"mode": "approve"})
     loop.ask(urgent(goal_id="g-2", target_metric="queue"))
-    told = summary(loop.bench.state(), loop.bench.config)
+    told = summary(loop.bench.entity(), loop.bench.config.safety)
     first, second = loop.plans()
     assert (told.acts_used, told.acts_limit) == (1, 6)
     assert told.awaiting_approval == (second.plan_id,)

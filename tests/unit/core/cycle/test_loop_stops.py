@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.core.goals.state import Goals
 from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import ActionSpec
 from streams.core.safety.config import Mode, SafetyConfig
@@ -83,10 +84,10 @@ def test_turned_off_in_mid_plan_no_further_step_of_the_engines_own_plan_begins()
 def test_a_goal_that_was_closed_leaves_nothing_to_wake_for() -> None:
     loop = Loop(config_of(actions={}))
     loop.ask(urgent(actions=(), target_metric="queue", deadline=loop.now + MINUTE))
-    assert loop.bench.partition.wakes
+    assert loop.bench.partition.timers
     loop.wait(2 * MINUTE)
     assert loop.goal().status is GoalStatus.FAILED
-    assert not loop.bench.partition.wakes
+    assert not loop.bench.partition.timers
     assert loop.bench.state().wake_at is None
 
 
@@ -95,8 +96,9 @@ def test_nothing_is_kept_of_why_a_closed_goal_was_held() -> None:
     loop = Loop(config_of(actions=actions))
     loop.everybody("agent.stop")
     loop.everybody("agent.start")
-    loop.bench.state().held["g-1"] = "a reason"
     loop.ask(urgent(actions=(), target_metric="queue"))
+    loop.bench.entity().edit(Goals).entries["g-1"].held = "a reason"
+    assert loop.bench.state().held == {"g-1": "a reason"}
     loop.command("goal.cancel", "g-1")
     assert loop.bench.state().held == {}
 

@@ -14,7 +14,6 @@ from streams.core.goal_rules.bottleneck import bottleneck_goals
 from streams.core.goal_rules.capacity import capacity_goals
 from streams.core.goal_rules.config import Objective, SettingConfig, TypeConfig
 from streams.core.goal_rules.cost import cost_goals
-from streams.core.goal_rules.limits import limit_of
 from streams.core.goal_rules.performance import performance_goals
 from streams.core.goal_rules.resource import resource_goals
 from streams.core.goal_rules.service_level import burn_rate, service_level_goals
@@ -153,7 +152,7 @@ def test_an_objective_becomes_a_goal_only_when_it_is_missed() -> None:
 
 
 def test_an_objective_that_will_be_missed_is_a_goal() -> None:
-    limit = limit_of(CONFIG, "latency")
+    limit = CONFIG.known.limit("latency")
     assert limit is not None
     found = breach("latency", ramp(150.0, 10.0), limit.known, current=150.0, limit=limit.value)
     (goal,) = propose(situation({"latency": 150.0}, breaches={"latency": found}), CONFIG)
@@ -171,9 +170,9 @@ def test_objectives_hold_for_other_names_of_the_metric() -> None:
 def test_the_capacity_is_the_limit_where_there_is_one() -> None:
     known = MetricConfig(capacity=1_000.0)
     config = replace(CONFIG, metrics={"latency": known})
-    limit = limit_of(config, "latency")
+    limit = config.known.limit("latency")
     assert limit == (950.0, known)
-    assert limit_of(config, "other") is None
+    assert config.known.limit("other") is None
     found = breach("latency", [990.0], known, current=150.0)
     seen = situation({"latency": 150.0}, breaches={"latency": found})
     assert performance_goals(seen, config) == []
@@ -394,6 +393,6 @@ def test_times_and_objectives_out_of_range_are_refused() -> None:
 
 def test_a_known_metric_keeps_its_unit() -> None:
     config = replace(CONFIG, metrics={"latency": MetricConfig(unit="s")})
-    limit = limit_of(config, "latency")
+    limit = config.known.limit("latency")
     assert limit is not None
     assert (limit.value, limit.known.unit) == (200.0, "s")

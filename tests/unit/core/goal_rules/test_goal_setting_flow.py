@@ -20,7 +20,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.metric.config import MetricConfig
 from streams.core.partition import METRICS
 from streams.records import Direction, Goal, GoalStatus, GoalType, Priority
-from tests.unit.core.partition_kit import START, Bench, Seen, goal, metric
+from tests.unit.core.partition_kit import START, Bench, Seen, command, goal, metric
 
 HOUR = 3_600_000
 EAGER = ForecastConfig(models=("holt_winters",), min_points=3, interval_ms=0)
@@ -143,9 +143,8 @@ def test_readings_have_an_age_and_leave_out_what_is_stale() -> None:
     for name, step in (("cpu", HOUR), ("old", minute), ("slow", HOUR)):
         for n in range(5):
             bench.send(METRICS, metric(91.0 + n, name=name, timestamp=START + n * step))
-    turn = Turn(bench.state(), Position(METRICS, 3, 99), START + 6 * HOUR, "c")
-    series = bench.partition.series
-    seen = observe(turn, bench.config, series, (), {})
+    turn = Turn(bench.entity(), Position(METRICS, 3, 99), START + 6 * HOUR, "c", bench.partition)
+    seen = observe(turn, bench.config, (), {})
     assert dict(seen.readings).keys() == {"cpu", "slow"}
     assert len(seen.readings) == 2
     assert seen.readings["cpu"].value == 95.0
@@ -157,29 +156,24 @@ def test_readings_have_an_age_and_leave_out_what_is_stale() -> None:
 def test_predictions_whose_horizon_has_passed_do_not_count() -> None:
     bench = Bench(CoreConfig(forecasting=EAGER))
     hourly(bench, *[99.0] * 5, name="cpu")
-    state, series = bench.state(), bench.partition.series
+    entity, state, around = bench.entity(), bench.state(), bench.partition
     now = START + 4 * HOUR
     horizon = state.predictions["cpu"].horizon_ms
-    seen = observe(Turn(state, Position(METRICS, 3, 9), now, ""), bench.config, series, (), {})
+    present = Turn(entity, Position(METRICS, 3, 9), now, "", around)
+    seen = observe(present, bench.config, (), {})
     assert seen.breaches.keys() == {"cpu"}
     assert seen.outlook is state.outlook
-    later = Turn(state, Position(METRICS, 3, 9), now + horizon + 1, "")
-    seen = observe(later, bench.config, series, (), {})
+    later = Turn(entity, Position(METRICS, 3, 9), now + horizon + 1, "", around)
+    seen = observe(later, bench.config, (), {})
     assert (dict(seen.breaches), seen.outlook) == ({}, None)
 
 
 def test_goals_are_set_only_where_it_is_allowed() -> None:
-    """Predictions go on; the gate is asked for the entity."""
+    """Predictions go on while the agent is stopped."""
     bench = Bench(CoreConfig(forecasting=EAGER))
-    setter = bench.partition._rules._analysis._setter
-    asked: list[str] = []
-
-    def refuse(state: object) -> bool:
-        asked.append(state.entity_id)
-        return False
-
-    setter._may_set_goals = refuse
+    bench.send("commands", command("agent.stop"))
     seen = hourly(bench, *[99.0] * 5, name="cpu")
     assert seen.records("predictions")
     assert seen.records("goals") == []
-    assert set(asked) == {"svc"}
+    bench.send("commands", command("agent.start", "c-2"))
+    assert hourly(bench, *[99.0] * 2, name="cpu", first=5).records("goals")

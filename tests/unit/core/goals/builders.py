@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.core.goals.admission import admit
 from streams.core.goals.config import GoalConfig
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import GoalEntry, Goals
 from streams.records import Action, Goal
 
 ENTITY = "checkout"
@@ -45,10 +45,16 @@ def action(**fields: Any) -> Action:
     return Action(**(base | fields))
 
 
-def state(*goals: Goal) -> EntityState:
+def state(*goals: Goal) -> Goals:
     """An entity that holds ``goals``."""
-    return EntityState(entity_id=ENTITY, goals={each.goal_id: each for each in goals})
+    return Goals(entries={each.goal_id: GoalEntry(each) for each in goals})
 
 
 def changed(record: Goal, **fields: Any) -> Goal:
     return msgspec.structs.replace(record, **fields)
+
+
+def keep(goals: Goals, *records: Goal) -> None:
+    """Have ``goals`` hold these revisions."""
+    for record in records:
+        goals.entries.setdefault(record.goal_id, GoalEntry(record)).goal = record

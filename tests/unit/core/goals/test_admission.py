@@ -16,7 +16,7 @@ from streams.core.goals.admission import (
 from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import CloseReason, cancel, measure
 from streams.core.goals.precedence import contradicts
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.records import (
     CauseKind,
     Direction,
@@ -33,6 +33,7 @@ from tests.unit.core.goals.builders import (
     admitted,
     changed,
     goal,
+    keep,
     numbers,
     state,
 )
@@ -40,7 +41,7 @@ from tests.unit.core.goals.builders import (
 
 def refused(
     request: Goal,
-    entity: EntityState | None = None,
+    entity: Goals | None = None,
     current: float | None = None,
     config: GoalConfig = CONFIG,
 ) -> Refusal:
@@ -187,8 +188,8 @@ def test_the_same_candidate_five_times_is_one_goal() -> None:
     for analysis in range(5):
         result = admit(candidate(goal_id=f"auto-{analysis}"), entity, 95.0, NOW, CONFIG)
         if isinstance(result, Goal):
-            entity.goals[result.goal_id] = result
-    assert list(entity.goals) == ["auto-0"]
+            keep(entity, result)
+    assert list(entity.by_id()) == ["auto-0"]
 
 
 def test_a_candidate_that_is_met_already_is_refused() -> None:
@@ -250,8 +251,8 @@ def test_the_lowest_priority_is_cancelled_with_a_reason() -> None:
 def test_of_three_goals_two_stay_active_with_a_cap_of_two() -> None:
     entity = state(*active(3))
     for each in enforce_cap(entity, NOW + HOUR, GoalConfig(max_active_goals=2)):
-        entity.goals[each.goal_id] = each
-    assert [each.goal_id for each in entity.open_goals()] == ["g-0", "g-1"]
+        keep(entity, each)
+    assert [each.goal_id for each in entity.open()] == ["g-0", "g-1"]
 
 
 def test_goals_in_progress_are_not_counted() -> None:
@@ -266,7 +267,7 @@ def test_a_candidate_that_the_cap_would_cancel_is_refused() -> None:
     urgent = candidate(target_metric="cpu_usage", priority=Priority.CRITICAL)
     result = admit(urgent, entity, 95.0, NOW + HOUR, CONFIG)
     assert isinstance(result, Goal)
-    entity.goals[result.goal_id] = result
+    keep(entity, result)
     assert [each.goal_id for each in enforce_cap(entity, NOW + HOUR, CONFIG)] == ["g-9"]
 
 
@@ -290,9 +291,9 @@ def test_admission_is_idempotent_and_keys_stay_unique(
     for request in asked:
         result = admit(request, entity, current, NOW, CONFIG)
         if isinstance(result, Goal):
-            before = entity.goals.get(result.goal_id)
+            before = entity.by_id().get(result.goal_id)
             assert result.revision == (before.revision if before else 0) + 1
-            entity.goals[result.goal_id] = result
+            keep(entity, result)
         assert not isinstance(admit(request, entity, current, NOW, CONFIG), Goal)
-        keys = [each.dedupe_key for each in entity.open_goals()]
+        keys = [each.dedupe_key for each in entity.open()]
         assert len(keys) == len(set(keys))

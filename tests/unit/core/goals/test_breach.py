@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.analysis.breach import BreachForecast, predict_breach, prediction_record
-from streams.core.capacity.mitigations import mitigations
+from streams.core.analysis.mitigations import mitigations
 from streams.core.metric.config import MetricConfig
 from streams.records import Direction, Prediction, PredictionKind, Severity
 from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, numbers

@@ -19,9 +19,9 @@ from streams.core.goals.relations import (
     ready,
     roll_up,
 )
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.state import Goals
 from streams.records import Goal, GoalStatus
-from tests.unit.core.goals.builders import CONFIG, NOW, admitted, changed, goal, state
+from tests.unit.core.goals.builders import CONFIG, NOW, admitted, changed, goal, keep, state
 
 
 def named(name: str, **fields: Any) -> Goal:
@@ -33,7 +33,7 @@ def linked(name: str, **fields: Any) -> Goal:
     return changed(named(name), **fields)
 
 
-def fault(request: Goal, entity: EntityState) -> str:
+def fault(request: Goal, entity: Goals) -> str:
     result = admit(request, entity, None, NOW, CONFIG)
     assert isinstance(result, Refusal)
     assert result.reason is RefusalReason.RELATION
@@ -164,8 +164,8 @@ def test_admitted_relations_never_have_a_cycle(asked: list[Goal]) -> None:
     for request in asked:
         result = admit(request, entity, None, NOW, CONFIG)
         if isinstance(result, Goal):
-            entity.goals[result.goal_id] = result
-    left = dict(entity.goals)
+            keep(entity, result)
+    left = dict(entity.by_id())
     while left:
         free = [
             name

@@ -9,10 +9,11 @@ from streams.core.goal_rules.setter import propose
 from streams.core.goals.explanation import explain
 from streams.core.goals.measurement import CloseReason, cancel, close
 from streams.core.goals.report import ACHIEVEMENTS_KEPT, note_goal, report
-from streams.core.kernel.entity import decode_entity, encode_entity
+from streams.core.goals.state import Goals
+from streams.core.kernel.entity import Entity, decode_entity
 from streams.records import CauseKind, Goal, GoalStatus, Plan, PlanStep, StepStatus, Strategy
 from tests.unit.core.goal_rules.situations import CONFIG, breach, ramp, situation
-from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, admitted, changed, state
+from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, admitted, changed, keep, state
 
 
 def plan(*steps: PlanStep) -> Plan:
@@ -35,10 +36,10 @@ def ended(goal: Goal, status: GoalStatus = GoalStatus.ACHIEVED) -> Goal:
 def test_one_of_four_is_a_quarter() -> None:
     entity = state()
     for number in range(4):
-        note_goal(entity, admitted(goal_id=f"g-{number}"), is_new=True, was_open=False)
-    entity.goals["g-0"] = admitted(goal_id="g-0")
+        note_goal(entity, admitted(goal_id=f"g-{number}"), [], is_new=True, was_open=False)
+    keep(entity, admitted(goal_id="g-0"))
     assert report(entity).achievement_rate == 0.0
-    note_goal(entity, ended(admitted(12.0, goal_id="g-0")), is_new=False, was_open=True)
+    note_goal(entity, ended(admitted(12.0, goal_id="g-0")), [], is_new=False, was_open=True)
     found = report(entity)
     assert (found.total_goals, found.achieved_goals, found.achievement_rate) == (4, 1, 0.25)
     assert (found.active_goals, found.closed_goals) == (1, 1)
@@ -55,12 +56,13 @@ def test_without_goals_the_rate_is_nought() -> None:
 
 def test_only_actions_that_were_carried_out_are_listed() -> None:
     entity = state()
-    entity.plans["plan-1"] = plan(
+    carried_out = plan(
         PlanStep(name="grow", status=StepStatus.DONE),
         PlanStep(name="tune", status=StepStatus.FAILED),
         PlanStep(name="watch", status=StepStatus.SKIPPED),
     )
-    note_goal(entity, ended(admitted(), GoalStatus.FAILED), is_new=False, was_open=True)
+    closed = ended(admitted(), GoalStatus.FAILED)
+    note_goal(entity, closed, [carried_out], is_new=False, was_open=True)
     (last,) = entity.achievements
     assert (last.achieved, last.actions_taken) == (False, ("grow",))
 
@@ -69,18 +71,20 @@ def test_only_the_latest_are_kept_and_survive_storing() -> None:
     entity = state()
     for number in range(ACHIEVEMENTS_KEPT + 5):
         goal = admitted(goal_id=f"g-{number}")
-        note_goal(entity, goal, is_new=True, was_open=False)
-        note_goal(entity, cancel(goal, "", NOW), is_new=False, was_open=True)
-    stored = decode_entity(encode_entity(entity))
+        note_goal(entity, goal, [], is_new=True, was_open=False)
+        note_goal(entity, cancel(goal, "", NOW), [], is_new=False, was_open=True)
+    owner = Entity("svc")
+    owner.put(entity)
+    stored = decode_entity(owner.encode()).read(Goals)
     assert [each.goal_id for each in stored.achievements] == [f"g-{n}" for n in range(5, 15)]
-    assert (stored.goals_set, stored.goals_closed, stored.goals_achieved) == (15, 15, 0)
+    assert (stored.admitted, stored.closed, stored.achieved) == (15, 15, 0)
 
 
 def test_a_closed_goal_that_comes_again_is_counted_once() -> None:
     entity = state()
-    note_goal(entity, ended(admitted()), is_new=False, was_open=True)
-    note_goal(entity, ended(admitted()), is_new=False, was_open=False)
-    assert entity.goals_closed == 1
+    note_goal(entity, ended(admitted()), [], is_new=False, was_open=True)
+    note_goal(entity, ended(admitted()), [], is_new=False, was_open=False)
+    assert entity.closed == 1
 
 
 # -- explanations ---------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ import pytest
 
 from streams.core.goals.admission import RefusalReason
 from streams.core.goals.measurement import CloseReason
+from streams.core.goals.state import Goals
 from streams.core.goals.targets import GOAL_STATE, TargetChange, read_targets, replace_targets
-from streams.core.kernel.entity import EntityState
 from streams.records import Event, GoalStatus
-from tests.unit.core.goals.builders import CONFIG, ENTITY, NOW, admitted, state
+from tests.unit.core.goals.builders import CONFIG, ENTITY, NOW, admitted, keep, state
 
 
 def set_targets(
-    entity: EntityState, event_id: str, readings: Mapping[str, float] | None = None, **targets: str
+    entity: Goals, event_id: str, readings: Mapping[str, float] | None = None, **targets: str
 ) -> TargetChange:
     """Apply a goal state as the engine would."""
     event = Event(
@@ -25,12 +25,12 @@ def set_targets(
     )
     numbers, _ = read_targets(event.metadata)
     change = replace_targets(entity, numbers, readings or {}, event, NOW, CONFIG)
-    entity.goals.update({goal.goal_id: goal for goal in (*change.closed, *change.admitted)})
+    keep(entity, *change.closed, *change.admitted)
     return change
 
 
-def open_targets(entity: EntityState) -> dict[str, float]:
-    return {goal.target_metric: goal.target_value for goal in entity.open_goals()}
+def open_targets(entity: Goals) -> dict[str, float]:
+    return {goal.target_metric: goal.target_value for goal in entity.open()}
 
 
 @pytest.mark.spec("S0-010")
@@ -49,7 +49,7 @@ def test_goals_outside_the_group_are_not_touched() -> None:
     entity = state(own)
     set_targets(entity, "e-1", a="1")
     set_targets(entity, "e-2")
-    assert [goal.goal_id for goal in entity.open_goals()] == [own.goal_id]
+    assert [goal.goal_id for goal in entity.open()] == [own.goal_id]
 
 
 def test_equal_targets_change_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Asks safety about a plan, and puts the plan into the state that the answer means."""
+"""What may be done for a goal of an entity, as of now, and with a plan for it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from streams.core.config import CoreConfig
-from streams.core.cycle.readings import Readings
-from streams.core.cycle.standing import Standing
+from streams.core.execution.state import Plans
 from streams.core.execution.steps import in_flight
-from streams.core.kernel.entity import EntityState
+from streams.core.goals.feature import REQUESTER
+from streams.core.kernel.timers import EVERYBODY
 from streams.core.kernel.turn import Turn
 from streams.core.planning.proposal import Proposal
 from streams.core.safety.approval import ask, awaits_approval
 from streams.core.safety.gate import ActRequest, GateDecision, Verdict, judge
+from streams.core.safety.modes import Controls, Mode, Permission, effective_mode, merge, sets_goals
+from streams.core.safety.rollout import in_rollout
+from streams.core.safety.state import SafetyState
+from streams.core.safety.trust import doubt
 from streams.records import Goal, Plan, PlanStatus
-
-REQUESTER = "requested_by"
-"""Name in a goal's metadata of who asked for it."""
 
 
 class Judged(NamedTuple):
@@ -29,13 +30,48 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
-class Gatekeeper:
-    """The one way by which a plan gets from made to running."""
+class Permissions:
+    """Reads the controls of the system and of the entity, and how far forecasts can be trusted."""
 
-    def __init__(self, config: CoreConfig, readings: Readings, standing: Standing) -> None:
+    def __init__(self, config: CoreConfig) -> None:
         self._config = config
-        self._readings = readings
-        self._standing = standing
+        self._known = config.known
+
+    def controls(self, turn: Turn) -> Controls:
+        """What operators set, for everybody and for this entity together."""
+        system, own = turn.find(EVERYBODY), turn.read(SafetyState).controls
+        return own if system is None else merge(system.read(SafetyState).controls, own)
+
+    def may_set_goals(self, turn: Turn) -> bool:
+        """Whether the engine may set goals for the entity by itself."""
+        return sets_goals(self.controls(turn), self._config.safety)[0]
+
+    def permission(self, turn: Turn, goal: Goal) -> Permission:
+        """The most that may be done for the goal, and what sets this limit."""
+        safety, doubts = self._config.safety, self._doubt(turn, goal)
+        permission = effective_mode(
+            self.controls(turn),
+            safety,
+            goal.goal_type,
+            origin=goal.origin,
+            coverage_ok=not doubts,
+            in_rollout=in_rollout(turn.entity.entity_id, safety.rollout_share, safety.rollout_salt),
+        )
+        if not doubts:
+            return permission
+        return permission._replace(reason=f"{permission.reason}; {doubts}")
+
+    def objection(self, turn: Turn, goal: Goal) -> str:
+        """Why operators do not want a plan that has begun to go on; empty when it may."""
+        allowed = effective_mode(
+            self.controls(turn),
+            self._config.safety,
+            goal.goal_type,
+            origin=goal.origin,
+            coverage_ok=True,
+            in_rollout=True,
+        )
+        return "" if allowed.mode.rank >= Mode.APPROVE.rank else allowed.reason
 
     def judge(self, turn: Turn, goal: Goal, plan: Plan, *, is_new: bool = False) -> Judged:
         """What may be done with a plan that does not run yet.
@@ -45,9 +81,9 @@ class Gatekeeper:
         A plan that waits for an answer goes on waiting for it whatever else is in its way, unless
         it needs none any more.
         """
-        state = turn.state
-        quality = self._readings.quality(state, goal.target_metric)
-        permission = self._standing.permission(state, goal, turn.now)
+        series = turn.series(goal.target_metric)
+        quality = None if series is None else series.quality()
+        permission = self.permission(turn, goal)
         request = ActRequest(
             goal=goal,
             proposal=self._proposal(plan),
@@ -55,13 +91,13 @@ class Gatekeeper:
             coverage=None if quality is None else quality.coverage,
             promised=1.0 if quality is None else quality.promised,
             expected_change=plan.expected_effect,
-            scale=self._readings.scale(goal),
-            in_flight=_metrics_in_flight(state, plan),
+            scale=self._known.scale(goal.target_metric, goal.baseline, goal.target_value),
+            in_flight=_metrics_in_flight(turn.read(Plans), plan),
             approved_by=tuple(filter(None, [plan.approved_by])),
             requester=goal.metadata.get(REQUESTER, ""),
         )
-        controls = self._standing.controls(state)
-        verdict = judge(request, state.safety, controls, self._config.safety, turn.now)
+        controls, safety = self.controls(turn), turn.read(SafetyState)
+        verdict = judge(request, safety, controls, self._config.safety, turn.now)
         if verdict.check == "mode" and verdict.decision is not GateDecision.AWAIT_APPROVAL:
             # What made the mode what it is says more than the mode.
             why = f"{permission.reason}; {verdict.reason}"
@@ -70,9 +106,13 @@ class Gatekeeper:
         refused = is_new and verdict.decision is GateDecision.REFUSE
         return Judged(None if refused else placed, verdict)
 
-    def objection(self, turn: Turn, goal: Goal) -> str:
-        """Why a plan for the goal that has begun may not go on; empty when it may."""
-        return self._standing.objection(turn.state, goal)
+    def _doubt(self, turn: Turn, goal: Goal) -> str:
+        series, safety = turn.series(goal.target_metric), self._config.safety
+        quality = None if series is None else series.quality()
+        if series is None or quality is None:
+            return doubt(None, 0.0, None, safety, origin=goal.origin)
+        age = max(0, turn.now - series.measured_at)
+        return doubt(quality.coverage, quality.promised, age, safety, origin=goal.origin)
 
     def _placed(self, plan: Plan, verdict: Verdict, now: int) -> Plan:
         if awaits_approval(plan) and verdict.decision is not GateDecision.ALLOW:
@@ -122,11 +162,11 @@ def moved(
     )
 
 
-def _metrics_in_flight(state: EntityState, plan: Plan) -> frozenset[str]:
+def _metrics_in_flight(plans: Plans, plan: Plan) -> frozenset[str]:
     """Target metrics that another plan of the entity is changing."""
     return frozenset(
         other.expected_metric
-        for other in state.plans.values()
+        for other in plans.all()
         if other.plan_id != plan.plan_id
         and (other.status is PlanStatus.RUNNING or in_flight(other.actions) is not None)
     )

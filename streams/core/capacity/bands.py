@@ -1,41 +1,12 @@
-"""The states of a resource or an entity, by the share of capacity that is used."""
+"""Which state begins at which share of the capacity."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from enum import StrEnum
 
 from streams.core.capacity.config import StateConfig
-from streams.records import Severity
-
-
-class SystemState(StrEnum):
-    """From idle to full; ``unknown`` when there is no data."""
-
-    UNKNOWN = "unknown"
-    OPTIMAL = "optimal"
-    HEALTHY = "healthy"
-    DEGRADED = "degraded"
-    CRITICAL = "critical"
-    OVERLOADED = "overloaded"
-
-    @property
-    def severity(self) -> Severity:
-        """info up to healthy, then caution, warning and critical."""
-        return _SEVERITIES.get(self, Severity.INFO)
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether somebody has to act at once."""
-        return self in (SystemState.CRITICAL, SystemState.OVERLOADED)
-
-
-_SEVERITIES = {
-    SystemState.DEGRADED: Severity.CAUTION,
-    SystemState.CRITICAL: Severity.WARNING,
-    SystemState.OVERLOADED: Severity.CRITICAL,
-}
+from streams.records import SystemState
 
 
 def begins_at(config: StateConfig) -> dict[SystemState, float]:

@@ -1,0 +1,80 @@
+"""Commands: their typed arguments, and what is said of them in docs, CLI and HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from streams.core.kernel.turn import Turn
+from streams.errors import InvalidRecord, nearest
+from streams.records import Command
+
+A = TypeVar("A", bound="Arguments")
+
+
+class Arguments(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Base of the arguments of a command; text on the topic, typed here.
+
+    Text stays text, numbers and booleans are parsed, lists and maps are given as JSON.
+    """
+
+
+class NoArguments(Arguments, frozen=True):
+    """A command without arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec(Generic[A]):
+    """One command, declared by its feature."""
+
+    name: str
+    """e.g. ``goal.cancel``."""
+    summary: str
+    """One line for people."""
+    arguments: type[A]
+    run: Callable[[Turn, Command, A], None]
+    """Carries it out on the entity of the turn."""
+    target: str = ""
+    """What ``Command.target`` names; empty where it names nothing."""
+    signed: bool = False
+    """Whether somebody must stand for it: ``issued_by``, or the argument ``by``."""
+    everybody: bool = False
+    """Whether it may be sent to the entity ``*``, for all entities."""
+    refusal: str = "invalid_arguments"
+    """Reason of the dead letter when its arguments are wrong."""
+
+    def parse(self, arguments: Mapping[str, str]) -> A:
+        """Typed arguments; raises InvalidRecord with the name, the value and the remedy."""
+        known = {field.name: field for field in msgspec.structs.fields(self.arguments)}
+        parsed: dict[str, Any] = {}
+        for name, text in arguments.items():
+            if name not in known:
+                raise self._invalid(name, text, nearest(name, list(known)))
+            try:
+                parsed[name] = _typed(text, known[name].type)
+            except msgspec.MsgspecError as error:
+                raise self._invalid(name, text, f"{error}") from error
+        try:
+            return msgspec.convert(parsed, self.arguments)
+        except msgspec.ValidationError as error:
+            raise self._invalid("*", sorted(parsed), f"{error}") from error
+
+    def _invalid(self, name: str, value: object, remedy: str) -> InvalidRecord:
+        return InvalidRecord(
+            f"{self.name} is not understood",
+            field=f"arguments.{name}",
+            value=value,
+            remedy=remedy,
+        )
+
+
+def _typed(text: str, kind: Any) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError:
+        if not text.startswith(("[", "{")):
+            raise
+        return msgspec.json.decode(text, type=kind)
