@@ -77,8 +77,8 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
     if isinstance(cause, GoalstreamError):
         # A check over several keys names the one at fault, relative to its section.
         path = ".".join(filter(None, (path, cause.field)))
-        value = redact(cause.value, cause.field) if cause.field else redact(found, path)
-        return Problem(path, value, cause.message, cause.remedy)
+        value = found if cause.value is None else cause.value
+        return Problem(path, redact(value, path), cause.message, cause.remedy)
     if kind == "missing":
         return Problem(path, None, "missing key", "add it")
     if kind in _WRONG_SHAPE:
