@@ -1,7 +1,7 @@
-"""A settings file of a release says the same to every later one.
+"""A settings file goes on saying the same.
 
-``release_0_1_0`` was written by that release: every key of the core with another value than its
-default, and what the core was told by it.
+``full_file`` was written by version 0.1.0, when sections were still written by hand: every key of
+the core with another value than its default, and what the core was told by it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from streams.settings import describe, load_settings
 
-RELEASE = Path(__file__).parent / "release_0_1_0"
+FILE = Path(__file__).parent / "full_file"
 
 
 def plain(value: Any) -> Any:
@@ -30,20 +30,20 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, tzinfo) else value
 
 
-def known_to(release: Any, now: Any) -> Any:
+def known_to(then: Any, now: Any) -> Any:
     """``now`` without what came later."""
-    if not isinstance(release, dict):
+    if not isinstance(then, dict):
         return now
-    return {name: known_to(inner, now[name]) for name, inner in release.items()}
+    return {name: known_to(inner, now[name]) for name, inner in then.items()}
 
 
-def test_the_core_is_told_what_it_was_told_by_the_release() -> None:
-    told = json.loads((RELEASE / "core.json").read_text())
-    settings = load_settings(RELEASE / "goalstream.toml", {}, {})
+def test_the_core_is_told_what_it_was_told() -> None:
+    told = json.loads((FILE / "core.json").read_text())
+    settings = load_settings(FILE / "goalstream.toml", {}, {})
     assert known_to(told, plain(settings.core())) == told
 
 
 def test_the_text_of_these_settings_says_what_the_file_says() -> None:
-    file = tomllib.loads((RELEASE / "goalstream.toml").read_text())
-    written = tomllib.loads(describe(load_settings(RELEASE / "goalstream.toml", {}, {})))
+    file = tomllib.loads((FILE / "goalstream.toml").read_text())
+    written = tomllib.loads(describe(load_settings(FILE / "goalstream.toml", {}, {})))
     assert known_to(file, written) == file
