@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from typing import Annotated
 
 from streams.core.capacity.config import StateConfig
 from streams.core.effects.config import EffectsConfig
@@ -12,6 +13,7 @@ from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.goal_rules.config import SettingConfig
 from streams.core.goals.config import GoalConfig
+from streams.core.kernel.checks import Count, Elsewhere, check
 from streams.core.kernel.feature import Feature
 from streams.core.learning.config import LearningConfig
 from streams.core.metric.config import RESOURCES, MetricConfig
@@ -35,7 +37,7 @@ class CoreConfig:
     patterns: PatternConfig = field(default_factory=PatternConfig)
     calendar: CalendarConfig = field(default_factory=CalendarConfig)
     """Whose holidays and hours forecasts may depend on."""
-    zone: tzinfo = UTC
+    zone: Annotated[tzinfo, Elsewhere()] = UTC
     """Where hours of the day and weekdays of patterns are counted."""
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     """The catalogue: action type to what is known of it."""
@@ -47,12 +49,15 @@ class CoreConfig:
     """Other names of a metric, e.g. cpu -> cpu_usage."""
     duration_metric: str = ""
     """Metric of the entity that gets the run time of each of its actions, ms; empty for none."""
-    outcomes_kept: int = 10
+    outcomes_kept: Count = 10
     """Outcomes kept per entity for the views."""
-    ids_kept: int = 200
+    ids_kept: Count = 200
     """Event, action and outcome ids remembered per entity to drop repeats."""
-    features: tuple[Feature, ...] = ()
+    features: Annotated[tuple[Feature, ...], Elsewhere()] = ()
     """Features of the user's own; they run behind those of the engine."""
+
+    def __post_init__(self) -> None:
+        check(self, "core")
 
     @property
     def known(self) -> KnownMetrics:

@@ -115,9 +115,10 @@ class _Stage:
             last = await self.alongside(self._drained(replay))
         cost = Cost(last - began, time.process_time() - cpu)
         sent, bad = self.sender.sent, self.sender.bad
+        level = self.worker.core.forecasting.level
         return Result(
             figures(self._ledger, cost),
-            sentences(self._ledger, cost, bad, self.settings.forecasting.level, self._rates()),
+            sentences(self._ledger, cost, bad, level, self._rates()),
             faults(self._ledger, sent, bad),
         )
 

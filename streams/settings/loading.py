@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from streams.errors import ConfigError, nearest
+from streams.problems import MASK, Problem, config_error, is_secret, problems
 from streams.settings.model import ENV_DELIMITER, ENV_PREFIX, Settings, readable
-from streams.settings.problems import MASK, Problem, config_error, is_secret, problems
 
 DEFAULT_FILE = Path("goalstream.toml")
 FILE_VARIABLE = "GOALSTREAM_CONFIG"

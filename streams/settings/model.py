@@ -11,40 +11,16 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from streams.core.capacity.config import StateConfig
 from streams.core.config import CoreConfig
 from streams.core.forecasting.calendar import CalendarConfig
-from streams.core.forecasting.config import ForecastConfig
-from streams.core.goals.config import GoalConfig
-from streams.core.learning.config import LearningConfig
-from streams.core.metric.config import RESOURCES, MetricConfig
-from streams.core.patterns.config import PatternConfig
-from streams.core.planning.config import ActionSpec, PlanningConfig
-from streams.core.safety.config import SafetyConfig
-from streams.core.suggestions.config import SuggestionConfig
+from streams.core.planning.config import ActionSpec
 from streams.errors import ConfigError
-from streams.settings.autonomy_sections import (
-    ActionSection,
-    EffectsSection,
-    LearningSection,
-    PlanningSection,
-    SafetySection,
-    SettingSection,
-)
-from streams.settings.core_parts import core_part, effects_part, setting_part
+from streams.settings.core_sections import core_part, section_of
 from streams.settings.sections import (
     EMBEDDED,
-    CalendarSection,
-    Count,
-    ForecastingSection,
-    GoalsSection,
     KafkaSection,
     LoggingSection,
-    MetricSection,
-    PatternsSection,
     RegistrySection,
-    StatesSection,
-    SuggestionsSection,
     TopicsSection,
     WebSection,
     WorkerSection,
@@ -55,8 +31,8 @@ ENV_PREFIX = "GOALSTREAM_"
 ENV_DELIMITER = "__"
 
 
-class Settings(BaseSettings):
-    """Everything that can be set. Building it directly reads neither file nor environment."""
+class _ProcessSettings(BaseSettings):
+    """What concerns the process."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -72,26 +48,18 @@ class Settings(BaseSettings):
     worker: WorkerSection = WorkerSection()
     web: WebSection = WebSection()
     logging: LoggingSection = LoggingSection()
-    forecasting: ForecastingSection = ForecastingSection()
-    calendar: CalendarSection = CalendarSection()
-    states: StatesSection = StatesSection()
-    patterns: PatternsSection = PatternsSection()
-    goals: GoalsSection = GoalsSection()
-    setting: SettingSection = SettingSection()
-    actions: dict[str, ActionSection] = {}
-    planning: PlanningSection = PlanningSection()
-    safety: SafetySection = SafetySection()
-    learning: LearningSection = LearningSection()
-    effects: EffectsSection = EffectsSection()
-    suggestions: SuggestionsSection = SuggestionsSection()
-    metrics: dict[str, MetricSection] = {}
-    aliases: dict[str, str] = {}
+
+
+class Settings(section_of(CoreConfig), _ProcessSettings):
+    """Everything that can be set: what concerns the process, and what the core is told.
+
+    Building it directly reads neither file nor environment.
+    """
+
     time_zone: Annotated[str, AfterValidator(checked_zone)] = "UTC"
     """IANA name of the zone in which hours of the day and weekdays of patterns are counted."""
     duration_metric: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f]*$")
     """Metric that gets the run time of each action, in ms; empty for none."""
-    outcomes_kept: Count = CoreConfig().outcomes_kept
-    ids_kept: Count = CoreConfig().ids_kept
 
     @classmethod
     def settings_customise_sources(
@@ -107,37 +75,12 @@ class Settings(BaseSettings):
 
         ``catalogue`` is what the handlers tell of their actions; what is set goes before it.
         """
-        known = catalogue or {}
-        return CoreConfig(
-            forecasting=core_part(ForecastConfig(), "forecasting", self.forecasting),
-            states=core_part(StateConfig(), "states", self.states),
-            patterns=core_part(PatternConfig(), "patterns", self.patterns),
-            calendar=CalendarConfig(
-                self.calendar.country, self.calendar.subdivision, self.time_zone
-            ),
+        base = CoreConfig(
+            calendar=CalendarConfig(zone=self.time_zone),
             zone=UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone),
-            goals=core_part(GoalConfig(), "goals", self.goals),
-            setting=setting_part(self.setting),
-            actions=dict(known)
-            | {
-                name: core_part(known.get(name, ActionSpec()), f"actions.{name}", section)
-                for name, section in self.actions.items()
-            },
-            planning=core_part(PlanningConfig(), "planning", self.planning),
-            safety=core_part(SafetyConfig(), "safety", self.safety),
-            learning=core_part(LearningConfig(), "learning", self.learning),
-            effects=effects_part(self.effects),
-            suggestions=core_part(SuggestionConfig(), "suggestions", self.suggestions),
-            metrics=dict(RESOURCES)
-            | {
-                name: core_part(RESOURCES.get(name, MetricConfig()), f"metrics.{name}", section)
-                for name, section in self.metrics.items()
-            },
-            aliases=dict(self.aliases),
-            duration_metric=self.duration_metric,
-            outcomes_kept=self.outcomes_kept,
-            ids_kept=self.ids_kept,
+            actions=dict(catalogue or {}),
         )
+        return core_part(base, self)
 
     def librdkafka(self, bootstrap: str = "") -> dict[str, Any]:
         """Configuration of a confluent-kafka client, passwords read from their files.

@@ -1,4 +1,4 @@
-"""The sections of the settings: names, types, ranges and defaults.
+"""The sections of the settings that concern the process: names, types, ranges and defaults.
 
 Times are in seconds. Secrets are named by file, never held here.
 """
@@ -14,17 +14,11 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from streams.core.capacity.config import StateConfig
-from streams.core.forecasting.config import ForecastConfig
-from streams.core.goals.config import GoalConfig
-from streams.core.patterns.config import PatternConfig
-from streams.core.suggestions.config import SuggestionConfig
+from streams.core.kernel.checks import CENTURY_MS
 from streams.errors import ConfigError
-from streams.records import Direction
 
 EMBEDDED = "embedded"
-MAX_SECONDS = 3_155_760_000
-"""100 years: longer times are taken for mistakes."""
+MAX_SECONDS = CENTURY_MS // 1000
 
 
 def split_text(value: object) -> object:
@@ -84,12 +78,11 @@ Peers = Annotated[
 ]
 KafkaName = Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=120)
 Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
-SecondsOrZero = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class KafkaSection(Section):
@@ -218,104 +211,3 @@ def _is_loopback(host: str) -> bool:
 class LoggingSection(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     json_lines: bool = Field(default=False, alias="json")
-
-
-_FORECAST, _GOALS, _SUGGESTIONS = ForecastConfig(), GoalConfig(), SuggestionConfig()
-_STATES, _PATTERNS = StateConfig(), PatternConfig()
-
-
-class ForecastingSection(Section):
-    """Mirrors ``streams.core.forecasting.config.ForecastConfig``, which explains each value."""
-
-    models: Texts = _FORECAST.models
-    alpha: float = _FORECAST.alpha
-    beta: float = _FORECAST.beta
-    gamma: float = _FORECAST.gamma
-    season: int = _FORECAST.season
-    ar_order: int = _FORECAST.ar_order
-    difference: int = _FORECAST.difference
-    ma_order: int = _FORECAST.ma_order
-    drift_delta: float = _FORECAST.drift_delta
-    anomaly_threshold: float = _FORECAST.anomaly_threshold
-    anomaly_quiet_steps: int = _FORECAST.anomaly_quiet_steps
-    horizon: int = _FORECAST.horizon
-    level: float = _FORECAST.level
-    min_points: int = _FORECAST.min_points
-    auto_analysis: bool = _FORECAST.auto_analysis
-    interval_seconds: SecondsOrZero = _FORECAST.interval_ms / 1000
-
-
-class CalendarSection(Section):
-    """Whose public holidays forecasts may depend on."""
-
-    country: str = ""
-    subdivision: str = ""
-
-
-class StatesSection(Section):
-    """Mirrors ``streams.core.capacity.config.StateConfig``."""
-
-    healthy: float = _STATES.healthy
-    degraded: float = _STATES.degraded
-    critical: float = _STATES.critical
-    overloaded: float = _STATES.overloaded
-    risk: float = _STATES.risk
-    quantile: float = _STATES.quantile
-
-
-class PatternsSection(Section):
-    """Mirrors ``streams.core.patterns.config.PatternConfig``."""
-
-    min_confidence: float = _PATTERNS.min_confidence
-    min_events: int = _PATTERNS.min_events
-    min_spike_events: int = _PATTERNS.min_spike_events
-    min_season_events: int = _PATTERNS.min_season_events
-    min_sequence_events: int = _PATTERNS.min_sequence_events
-    min_occurrences: int = _PATTERNS.min_occurrences
-    max_variation: float = _PATTERNS.max_variation
-    significance: float = _PATTERNS.significance
-    min_sequence_count: int = _PATTERNS.min_sequence_count
-    sequence_gap_seconds: Seconds = _PATTERNS.sequence_gap_ms / 1000
-    retire_after: int = _PATTERNS.retire_after
-    stale_after_seconds: Seconds = _PATTERNS.stale_after_ms / 1000
-    user_keys: Texts = _PATTERNS.user_keys
-    session_keys: Texts = _PATTERNS.session_keys
-    max_types: int = _PATTERNS.max_types
-    max_sequences: int = _PATTERNS.max_sequences
-    max_steps: int = _PATTERNS.max_steps
-    max_tracks: int = _PATTERNS.max_tracks
-    max_users: int = _PATTERNS.max_users
-    max_pairs: int = _PATTERNS.max_pairs
-    max_metrics: int = _PATTERNS.max_metrics
-
-
-class GoalsSection(Section):
-    """Mirrors ``streams.core.goals.config.GoalConfig``."""
-
-    auto_goal_setting: bool = _GOALS.auto_goal_setting
-    max_active_goals: int = _GOALS.max_active_goals
-    closed_goals_kept: int = _GOALS.closed_goals_kept
-    breach_probability: float = _GOALS.breach_probability
-    lead_seconds: SecondsOrZero = _GOALS.lead_ms / 1000
-    hold_seconds: SecondsOrZero = _GOALS.hold_ms / 1000
-    review_seconds: Seconds = _GOALS.review_ms / 1000
-
-
-class SuggestionsSection(Section):
-    """Mirrors ``streams.core.suggestions.config.SuggestionConfig``."""
-
-    strategy: str = _SUGGESTIONS.strategy
-    personality: Literal["cautious", "neutral", "aggressive"] = "neutral"
-    one_direction_metrics: Texts = _SUGGESTIONS.one_direction_metrics
-
-
-class MetricSection(Section):
-    """Mirrors ``streams.core.metric.config.MetricConfig``."""
-
-    capacity: float | None = None
-    limit_ratio: float = 0.95
-    target_ratio: float = 0.8
-    unit: str = ""
-    direction: Direction = Direction.AT_MOST
-    regressors: Texts = ()
-    calendar: Texts = ()

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from streams.problems import MASK
 from streams.settings.model import Settings
-from streams.settings.problems import MASK
 
 _MASKED = frozenset({"username", "sasl_username"})
 """Not secret by name, yet many providers use an API key here."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from streams.core.kernel.store import TABLES
-from streams.errors import UnknownName, nearest
+from streams.errors import ConfigError, UnknownName, nearest
 from streams.records import (
     Action,
     Alert,
@@ -28,7 +32,7 @@ from streams.records import (
     Record,
     Suggestion,
 )
-from streams.wire.declaration import Node, read_yaml
+from streams.wire.declaration import read_declaration
 from streams.wire.registry import subject_name
 from streams.wire.resources import topics_path
 
@@ -55,9 +59,10 @@ RECORD_OF: Mapping[str, type[Record]] = {
 INPUTS = ("metrics", "events", "actions", "goals", "outcomes", "commands")
 """Logical topics that the worker reads."""
 
-_TOPIC_KEYS = ("name", "record", "key", "co_partitioned", "writers", "readers", "config")
-_LEGAL = r"[A-Za-z0-9._-]+"
+_LEGAL = r"^[A-Za-z0-9._-]+$"
 _LONGEST_NAME = 249
+
+_Entry = TypeVar("_Entry")
 
 _CONFIG_NAMES = frozenset(
     {
@@ -116,6 +121,71 @@ _KEY_OF: Mapping[type[Record], KeyKind] = {
 }
 
 
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError("not a count", value=value, remedy="use a whole number from 1 on")
+    return value
+
+
+def _known(names: Set[str], table: dict[str, _Entry]) -> dict[str, _Entry]:
+    for name in sorted(table.keys() - names):
+        raise ConfigError("unknown key", field=name, value="...", remedy=nearest(name, names))
+    return table
+
+
+def _complete(names: Set[str], table: dict[str, _Entry]) -> dict[str, _Entry]:
+    for name in sorted(names - _known(names, table).keys()):
+        raise ConfigError("missing key", field=name, remedy="add it")
+    return table
+
+
+def _roles(names: list[str]) -> list[str]:
+    for name in names:
+        if name not in tuple(Role):
+            raise ConfigError("unknown value", value=name, remedy=nearest(name, Role))
+    return names
+
+
+def _config(table: dict[str, Any]) -> dict[str, str]:
+    for key, value in _known(_CONFIG_NAMES, table).items():
+        if not isinstance(value, int | float | str):
+            remedy = "use a number or a text"
+            raise ConfigError("not a single value", field=key, value=value, remedy=remedy)
+    flags = {True: "true", False: "false"}
+    return {key: flags[v] if isinstance(v, bool) else str(v) for key, v in table.items()}
+
+
+_Count = Annotated[int, BeforeValidator(_count)]
+_Roles = Annotated[list[str], AfterValidator(_roles)]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Changelog(_Declared):
+    config: Annotated[dict[str, Any], AfterValidator(_config)]
+
+
+class _Topic(_Changelog):
+    name: Annotated[str, Field(pattern=_LEGAL)]
+    record: str
+    key: str
+    co_partitioned: bool
+    writers: _Roles
+    readers: _Roles
+    partitions: _Count | None = None
+    replication: _Count | None = None
+
+
+class _File(_Declared):
+    partitions: _Count
+    replication: _Count
+    topics: Annotated[dict[str, _Topic], AfterValidator(partial(_complete, RECORD_OF.keys()))]
+    changelogs: Annotated[dict[str, _Changelog], AfterValidator(partial(_complete, set(TABLES)))]
+    removed: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """One topic as it should be on the cluster."""
@@ -168,21 +238,24 @@ class Topology:
         ``partitions`` and ``replication`` replace the numbers in the file. Raises ConfigError
         that names file, key, value and remedy.
         """
-        root = read_yaml(path or topics_path())
-        root.expect(("partitions", "replication", "topics", "changelogs", "removed"))
+        file = path or topics_path()
+        declared = read_declaration(file, _File)
         reader = _Reader(
+            file=file,
             prefix=prefix,
-            partitions=root.count("partitions", partitions),
-            replication=root.count("replication", replication),
+            partitions=partitions or declared.partitions,
+            replication=replication or declared.replication,
         )
         topology = cls(
-            topics=tuple(reader.topics(root.table("topics"))),
-            changelogs=tuple(reader.changelogs(root.table("changelogs"), app_id)),
-            removed=tuple(f"{prefix}{name}" for name in root.texts("removed")),
+            topics=tuple(reader.topic(name, declared.topics[name]) for name in RECORD_OF),
+            changelogs=tuple(
+                reader.changelog(table, declared.changelogs[table], app_id) for table in TABLES
+            ),
+            removed=tuple(f"{prefix}{name}" for name in declared.removed),
             prefix=prefix,
             app_id=app_id,
         )
-        _check_unique(topology, root)
+        reader.check_unique(topology)
         return topology
 
     def topic(self, logical: str) -> TopicSpec:
@@ -216,83 +289,75 @@ class Topology:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Makes specs of the nodes of a file."""
+    """Makes specs of what a file declares."""
 
+    file: Path
     prefix: str
     partitions: int
     replication: int
 
-    def topics(self, node: Node) -> Iterator[TopicSpec]:
-        node.expect(RECORD_OF)
-        for logical in RECORD_OF:
-            yield self._topic(logical, node.table(logical))
-
-    def changelogs(self, node: Node, app_id: str) -> Iterator[TopicSpec]:
-        node.expect(TABLES)
-        for table in TABLES:
-            entry = node.table(table)
-            entry.expect(("config",))
-            yield TopicSpec(
-                logical=table,
-                name=f"{app_id}-{table}-changelog",
-                partitions=self.partitions,
-                replication=self.replication,
-                config=self._config(entry.table("config"), self.replication),
-                key=KeyKind.ENTITY,
-                record_type=None,
-                co_partitioned=True,
-                readers=frozenset({Role.WORKER}),
-                writers=frozenset({Role.WORKER}),
-            )
-
-    def _topic(self, logical: str, node: Node) -> TopicSpec:
-        node.expect(_TOPIC_KEYS, ("partitions", "replication"))
+    def topic(self, logical: str, declared: _Topic) -> TopicSpec:
         record_type = RECORD_OF[logical]
         key = _KEY_OF.get(record_type, KeyKind.ENTITY)
-        node.choice("record", (record_type.__name__,))
-        node.choice("key", (key.value,))
-        co_partitioned = node.flag("co_partitioned")
-        partitions = node.count("partitions", default=self.partitions)
-        if co_partitioned and partitions != self.partitions:
-            raise node.error(
-                "partitions",
+        partitions = declared.partitions or self.partitions
+        replication = declared.replication or self.replication
+        name = f"{self.prefix}{declared.name}"
+        for field, valid in (("record", record_type.__name__), ("key", key.value)):
+            if (found := getattr(declared, field)) != valid:
+                path = f"topics.{logical}.{field}"
+                raise self._error(path, found, "unknown value", f"use {valid}")
+        if declared.co_partitioned and partitions != self.partitions:
+            raise self._error(
+                f"topics.{logical}.partitions",
                 partitions,
                 "co-partitioned topics need equal partitions",
                 f"use {self.partitions}, or set co_partitioned: false",
             )
-        replication = node.count("replication", default=self.replication)
-        name = f"{self.prefix}{node.text('name', _LEGAL)}"
         if len(name) > _LONGEST_NAME:
-            raise node.error("name", name, "name too long", f"use at most {_LONGEST_NAME} letters")
+            remedy = f"use at most {_LONGEST_NAME} letters"
+            raise self._error(f"topics.{logical}.name", name, "name too long", remedy)
         return TopicSpec(
             logical=logical,
             name=name,
             partitions=partitions,
             replication=replication,
-            config=self._config(node.table("config"), replication),
+            config=_min_insync(replication) | declared.config,
             key=key,
             record_type=record_type,
-            co_partitioned=co_partitioned,
-            readers=frozenset(map(Role, node.texts("readers", tuple(Role)))),
-            writers=frozenset(map(Role, node.texts("writers", tuple(Role)))),
+            co_partitioned=declared.co_partitioned,
+            readers=frozenset(map(Role, declared.readers)),
+            writers=frozenset(map(Role, declared.writers)),
         )
 
-    @staticmethod
-    def _config(node: Node, replication: int) -> dict[str, str]:
-        """Kafka's configuration of a topic.
+    def changelog(self, table: str, declared: _Changelog, app_id: str) -> TopicSpec:
+        return TopicSpec(
+            logical=table,
+            name=f"{app_id}-{table}-changelog",
+            partitions=self.partitions,
+            replication=self.replication,
+            config=_min_insync(self.replication) | declared.config,
+            key=KeyKind.ENTITY,
+            record_type=None,
+            co_partitioned=True,
+            readers=frozenset({Role.WORKER}),
+            writers=frozenset({Role.WORKER}),
+        )
 
-        With three copies or more, a write must reach two of them before it is acknowledged.
-        """
-        node.expect((), _CONFIG_NAMES)
-        return {"min.insync.replicas": "2" if replication >= 3 else "1", **node.scalars()}
+    def check_unique(self, topology: Topology) -> None:
+        seen: dict[str, str] = {}
+        names = [(f"topics.{spec.logical}.name", spec.name) for spec in topology.topics]
+        names += [(f"changelogs.{spec.logical}", spec.name) for spec in topology.changelogs]
+        names += [("removed", name) for name in topology.removed]
+        for key, name in names:
+            if name in seen:
+                message = f"name used twice, also by {seen[name]}"
+                raise self._error(key, name, message, "rename one")
+            seen[name] = key
+
+    def _error(self, field: str, value: object, message: str, remedy: str) -> ConfigError:
+        return ConfigError(f"{self.file}: {message}", field=field, value=value, remedy=remedy)
 
 
-def _check_unique(topology: Topology, root: Node) -> None:
-    seen: dict[str, str] = {}
-    names = [(f"topics.{spec.logical}.name", spec.name) for spec in topology.topics]
-    names += [(f"changelogs.{spec.logical}", spec.name) for spec in topology.changelogs]
-    names += [("removed", name) for name in topology.removed]
-    for key, name in names:
-        if name in seen:
-            raise root.error(key, name, f"name used twice, also by {seen[name]}", "rename one")
-        seen[name] = key
+def _min_insync(replication: int) -> dict[str, str]:
+    """With three copies or more, a write must reach two of them before it is acknowledged."""
+    return {"min.insync.replicas": "2" if replication >= 3 else "1"}

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
-from streams.errors import ConfigError
+from streams.core.kernel.checks import AboveZero, Bounds, check, require
 
 
 @dataclass(frozen=True, slots=True)
 class StateConfig:
     """Where each state begins, as a share of the capacity. Below ``healthy`` use is optimal."""
 
-    healthy: float = 0.60
-    degraded: float = 0.75
-    critical: float = 0.85
+    healthy: AboveZero = 0.60
+    degraded: AboveZero = 0.75
+    critical: AboveZero = 0.85
     """Also the average use that is a bottleneck though nothing is passed."""
-    overloaded: float = 0.95
+    overloaded: AboveZero = 0.95
     """Also the average use from which a crossing is critical."""
-    risk: float = 0.80
+    risk: AboveZero = 0.80
     """Peak use above which a resource is named as a risk."""
-    quantile: float = 0.90
+    quantile: Annotated[float, Bounds(above=0.5, below=1)] = 0.90
     """Quantile of a single step that is planned for, 0.5..1 exclusive.
 
     On the open series of the Numenta benchmark the largest 0.9 quantile of 24 steps is the median
@@ -28,22 +29,14 @@ class StateConfig:
     """
 
     def __post_init__(self) -> None:
+        check(self, "states")
         starts = ("healthy", "degraded", "critical", "overloaded")
-        for name in (*starts, "risk"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "use a positive share")
         for lower, upper in pairwise(starts):
             ascending = getattr(self, lower) < getattr(self, upper)
-            _require(ascending, upper, getattr(self, upper), f"use more than states.{lower}")
-        _require(0.5 < self.quantile < 1, "quantile", self.quantile, "use 0.5 to 1, exclusive")
+            remedy = f"use more than states.{lower}"
+            require(ascending, f"states.{upper}", getattr(self, upper), remedy)
 
     @property
     def level(self) -> float:
         """Level of the interval whose upper end is ``quantile``: what to ask forecasts for."""
         return 2 * self.quantile - 1
-
-
-def _require(condition: bool, name: str, value: float, remedy: str) -> None:
-    if not condition:
-        raise ConfigError(
-            "setting out of range", field=f"states.{name}", value=value, remedy=remedy
-        )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 
+from streams.core.kernel.checks import Elsewhere
 from streams.errors import ConfigError
 
 FIRST_YEAR, LAST_YEAR = 1970, 2099
@@ -28,7 +30,7 @@ class CalendarConfig:
     """ISO 3166-1 code such as DE; empty for a calendar without holidays."""
     subdivision: str = ""
     """State or region of the country, such as BY."""
-    zone: str = "UTC"
+    zone: Annotated[str, Elsewhere()] = "UTC"
     """IANA time zone of hours and days."""
 
 

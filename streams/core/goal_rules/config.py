@@ -4,40 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from math import inf
+from typing import Annotated, Protocol
 
 from streams.core.goal_rules.scaling import ScalingRule
 from streams.core.goals.config import GoalConfig
+from streams.core.kernel.checks import (
+    DAY_MS,
+    HOUR_MS,
+    Bounds,
+    Count,
+    Entries,
+    InnerShare,
+    Positive,
+    Time,
+    TimeOrZero,
+    check,
+    require,
+)
 from streams.core.metric.config import MetricConfig
 from streams.core.metric.limits import Objective
 from streams.core.planning.config import ActionSpec
-from streams.errors import ConfigError
 from streams.records import Direction, GoalType
-
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
-
-def _require(condition: bool, name: str, value: object, remedy: str) -> None:
-    if not condition:
-        raise ConfigError("setting out of range", field=name, value=value, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class TypeConfig:
     """How goals of one kind are set."""
 
-    due_ms: int
+    due_ms: Time
     """From the moment at which such a goal is set to its deadline, where no prediction says."""
     enabled: bool = True
-    cooldown_ms: int = HOUR_MS
+    cooldown_ms: TimeOrZero = HOUR_MS
     """After such a goal was closed, how long none is set for the same reason, unless it has become
     more urgent."""
 
     def __post_init__(self) -> None:
-        _require(self.due_ms > 0, "setting.types.*.due_ms", self.due_ms, "use a positive time")
-        late = self.cooldown_ms >= 0
-        _require(late, "setting.types.*.cooldown_ms", self.cooldown_ms, "use 0 or more")
+        check(self, "setting.types.*")
 
 
 DEFAULT_TYPES: Mapping[GoalType, TypeConfig] = {
@@ -66,59 +69,56 @@ def _service_levels() -> dict[str, Objective]:
 class SettingConfig:
     """Shares are of 1; times in ms of event time."""
 
-    types: Mapping[GoalType, TypeConfig] = field(default_factory=dict[GoalType, TypeConfig])
+    types: Annotated[Mapping[GoalType, TypeConfig], Entries(known=DEFAULT_TYPES)] = field(
+        default_factory=dict[GoalType, TypeConfig]
+    )
     """What differs from ``DEFAULT_TYPES``."""
-    objectives: Mapping[str, Objective] = field(default_factory=_objectives)
+    objectives: Annotated[Mapping[str, Objective], Entries(removable=True)] = field(
+        default_factory=_objectives
+    )
     """By metric: a performance_target goal when it is missed, or a forecast says so."""
-    service_levels: Mapping[str, Objective] = field(default_factory=_service_levels)
+    service_levels: Annotated[
+        Mapping[str, Objective], Entries(needs=("direction",), removable=True)
+    ] = field(default_factory=_service_levels)
     """By metric, a share 0..1 of requests: at least so many good ones, or at most so many bad."""
-    burn_rate: float = 1.0
+    burn_rate: Positive = 1.0
     """Speed at which the error budget is used up above which a goal is set; at 1 it lasts exactly
     as long as the objective promises."""
-    burn_window_ms: int = HOUR_MS
+    burn_window_ms: Time = HOUR_MS
     """Over which it is used up that fast; and still so in the last twelfth of it."""
-    utilisation: float = 0.75
+    utilisation: Positive = 0.75
     """Predicted use of a resource above which it is to be optimised."""
-    busy_utilisation: float = 0.85
+    busy_utilisation: Positive = 0.85
     """Above which that is urgent."""
-    target_utilisation: float = 0.70
+    target_utilisation: Positive = 0.70
     """What such a goal asks for."""
     capacity_metrics: Mapping[str, str] = field(default_factory=dict[str, str])
     """Demand metric -> metric that says its capacity, in the same unit."""
-    headroom: float = 1.2
+    headroom: Annotated[float, Bounds(1, below=inf)] = 1.2
     """Capacity that is planned, as a multiple of the predicted peak."""
     cost_metrics: tuple[str, ...] = ("cost",)
-    cost_reduction: float = 0.10
+    cost_reduction: InnerShare = 0.10
     """Share of its cost that is to be saved."""
     pattern_metric: str = "task_efficiency"
     """What adapting to a recurring task is to raise; no such goal where it is not measured."""
-    pattern_gain: float = 0.20
+    pattern_gain: Positive = 0.20
     """By which share of its value."""
-    max_patterns: int = 3
+    max_patterns: Count = 3
     """Recurring tasks that are adapted to at once."""
     scaling: Mapping[str, ScalingRule] = field(default_factory=dict[str, ScalingRule])
     """By demand metric: capacity that follows it."""
-    max_age_ms: int = HOUR_MS
+    max_age_ms: Time = HOUR_MS
     """Values older than this, and than three steps of their series, are stale."""
 
     def __post_init__(self) -> None:
-        for name in ("utilisation", "busy_utilisation", "target_utilisation", "pattern_gain"):
-            value = getattr(self, name)
-            _require(value > 0, f"setting.{name}", value, "use a positive share")
+        check(self, "setting")
         below = self.target_utilisation < self.utilisation
         mark = self.target_utilisation
-        _require(below, "setting.target_utilisation", mark, "use less than setting.utilisation")
-        _require(self.headroom >= 1, "setting.headroom", self.headroom, "use 1 or more")
-        saved = self.cost_reduction
-        _require(0 < saved < 1, "setting.cost_reduction", saved, "use 0 to 1, exclusive")
-        _require(self.burn_rate > 0, "setting.burn_rate", self.burn_rate, "use a positive number")
-        for name in ("burn_window_ms", "max_age_ms", "max_patterns"):
-            value = getattr(self, name)
-            _require(value >= 1, f"setting.{name}", value, "use 1 or more")
+        require(below, "setting.target_utilisation", mark, "use less than setting.utilisation")
         for metric, level in self.service_levels.items():
             is_share = 0 < level.target < 1
             name = f"setting.service_levels.{metric}.target"
-            _require(is_share, name, level.target, "use 0 to 1, exclusive")
+            require(is_share, name, level.target, "use 0 to 1, exclusive")
 
     def type(self, goal_type: GoalType) -> TypeConfig:
         """How goals of this kind are set."""

@@ -15,9 +15,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from streams.core.forecasting.interval import half_width
+from streams.core.kernel.checks import (
+    Count,
+    CountOrZero,
+    Positive,
+    PositiveOrZero,
+    PositiveShare,
+    check,
+    require,
+)
 from streams.core.kernel.ids import stable_id
 from streams.core.kernel.model_results import SeriesForecast
-from streams.errors import ConfigError
 from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalType, Priority
 
 if TYPE_CHECKING:  # the core's configuration holds rules, and a situation may know it
@@ -37,37 +45,28 @@ class ScalingRule:
 
     capacity_metric: str
     """Metric that says how many units there are, those on their way included."""
-    unit_capacity: float
+    unit_capacity: Positive
     """What one unit can do, in the demand's unit."""
-    utilisation: float = 0.8
+    utilisation: PositiveShare = 0.8
     """Highest load of the ready units that is no violation, 0..1."""
-    lookahead: int = 6
+    lookahead: Count = 6
     """Steps that are planned for: those until a unit asked for now serves, and one more."""
-    caution: float = 1.2816
+    caution: PositiveOrZero = 1.2816
     """Deviations above the mean that are planned for; 1.2816 plans for the 90 % quantile."""
-    hold: int = 3
+    hold: Count = 3
     """Analyses for which the largest plan is kept."""
-    min_units: int = 1
+    min_units: CountOrZero = 1
     max_units: int | None = None
     """None for no bound."""
 
     def __post_init__(self) -> None:
-        _require(bool(self.capacity_metric), "capacity_metric", "", "name the metric")
-        _require(_is_positive(self.unit_capacity), "unit_capacity", self.unit_capacity, "use > 0")
-        _require(0 < self.utilisation <= 1, "utilisation", self.utilisation, "use 0 to 1")
-        _require(
-            math.isfinite(self.caution) and self.caution >= 0,
-            "caution",
-            self.caution,
-            "use 0 or more",
-        )
-        for name in ("lookahead", "hold"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "use 1 or more")
-        _require(self.min_units >= 0, "min_units", self.min_units, "use 0 or more")
+        check(self, "setting.scaling.*")
+        named = bool(self.capacity_metric)
+        require(named, "setting.scaling.*.capacity_metric", "", "name the metric")
         most = self.max_units
-        _require(
+        require(
             most is None or most >= max(self.min_units, 1),
-            "max_units",
+            "setting.scaling.*.max_units",
             most,
             "use min_units or more, or none",
         )
@@ -175,14 +174,3 @@ def _wish(
         dedupe_key=key,
         metadata={"demand_metric": metric},
     )
-
-
-def _is_positive(number: float) -> bool:
-    return math.isfinite(number) and number > 0
-
-
-def _require(condition: bool, name: str, value: object, remedy: str) -> None:
-    if not condition:
-        raise ConfigError(
-            "setting out of range", field=f"setting.scaling.*.{name}", value=value, remedy=remedy
-        )

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from streams.errors import ConfigError
-
-HOUR_MS = 3_600_000
-
-_MINIMA = {
-    "min_samples": 1,
-    "window": 2,
-    "failures_window": 1,
-    "durations_kept": 1,
-    "lessons_kept": 1,
-    "block_after": 1,
-    "block_ms": 0,
-    "max_names": 1,
-    "max_metrics": 1,
-    "max_features": 1,
-    "min_decisions": 2,
-}
+from streams.core.kernel.checks import (
+    HOUR_MS,
+    Bounds,
+    Count,
+    Positive,
+    PositiveOrZero,
+    PositiveShare,
+    Share,
+    TimeOrZero,
+    check,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,56 +24,40 @@ class LearningConfig:
 
     enabled: bool = True
     """Off: nothing is stored, and the candidate with the best prior is chosen."""
-    epsilon: float = 0.05
+    epsilon: Share = 0.05
     """Probability with which any candidate may be tried instead of the best, 0..1. At 0 the
     decision log cannot be used to judge another policy."""
-    optimism: float = 0.5
+    optimism: PositiveOrZero = 0.5
     """Deviations of what is not yet known that are added to a candidate's score, 0 or more."""
-    noise: float = 0.5
+    noise: Positive = 0.5
     """Assumed standard deviation of a reward around its mean, in units of reward."""
-    prior_weight: float = 2.0
+    prior_weight: Positive = 2.0
     """Rewards that a prior counts for, more than 0."""
-    discount: float = 0.99
+    discount: PositiveShare = 0.99
     """Weight of a candidate's earlier rewards when one more comes, 0..1; below 1 forgets."""
-    min_samples: int = 5
+    min_samples: Count = 5
     """Results before a rate is relied on."""
-    window: int = 100
+    window: Annotated[int, Bounds(2)] = 100
     """Success flags kept per action, and results that a mean effect remembers."""
-    failures_window: int = 50
+    failures_window: Count = 50
     """Latest results in which common failures are counted."""
-    durations_kept: int = 25
+    durations_kept: Count = 25
     """Latest durations per action, and of plans."""
-    lessons_kept: int = 20
-    min_reward: float = 0.1
+    lessons_kept: Count = 20
+    min_reward: Annotated[float, Bounds(-1, 1)] = 0.1
     """Reward from which an act helped where its verification could not tell, -1..1."""
-    block_after: int = 3
+    block_after: Count = 3
     """Acts in a row that did not help before the candidate is blocked for that metric."""
-    block_ms: int = 6 * HOUR_MS
+    block_ms: TimeOrZero = 6 * HOUR_MS
     """How long it stays blocked; one more that does not help blocks it again."""
-    max_names: int = 32
+    max_names: Count = 32
     """Action types, and candidates, remembered; the least recently used is forgotten."""
-    max_metrics: int = 8
+    max_metrics: Count = 8
     """Metrics remembered per candidate."""
-    max_features: int = 8
+    max_features: Count = 8
     """Context features that are learned, the constant one included; those seen first."""
-    min_decisions: int = 30
+    min_decisions: Annotated[int, Bounds(2)] = 30
     """Measured decisions before another policy is judged by the log."""
 
     def __post_init__(self) -> None:
-        for name, least in _MINIMA.items():
-            if getattr(self, name) < least:
-                raise _out_of_range(name, getattr(self, name), f"use {least} or more")
-        for name, low in (("epsilon", 0.0), ("min_reward", -1.0)):
-            if not low <= getattr(self, name) <= 1:
-                raise _out_of_range(name, getattr(self, name), f"use {low:g} to 1")
-        if not 0 < self.discount <= 1:
-            raise _out_of_range("discount", self.discount, "use more than 0, at most 1")
-        if not 0 <= self.optimism < float("inf"):
-            raise _out_of_range("optimism", self.optimism, "use a number, 0 or more")
-        for name in ("noise", "prior_weight"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise _out_of_range(name, getattr(self, name), "use a positive number")
-
-
-def _out_of_range(name: str, value: float, remedy: str) -> ConfigError:
-    return ConfigError("setting out of range", field=f"learning.{name}", value=value, remedy=remedy)
+        check(self, "learning")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from streams.core.kernel.checks import HOUR_MS
 from streams.core.learning import bandit
-from streams.core.learning.config import HOUR_MS, LearningConfig
+from streams.core.learning.config import LearningConfig
 from streams.core.learning.state import (
     DEFAULTS,
     ActionHistory,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from streams.core.kernel.checks import require
+from streams.core.kernel.checks import AboveZero, Positive, check, require
 from streams.records import Direction
 
 CALENDAR_TERMS = ("hour", "weekday", "holidays")
@@ -19,11 +18,11 @@ _T = TypeVar("_T")
 class MetricConfig:
     """What is known about one metric name, for every entity that has it."""
 
-    capacity: float | None = None
+    capacity: Positive | None = None
     """Value at which the resource is full, in the metric's unit."""
-    limit_ratio: float = 0.95
+    limit_ratio: AboveZero = 0.95
     """Share of the capacity whose crossing is a breach."""
-    target_ratio: float = 0.8
+    target_ratio: AboveZero = 0.8
     """Share of the capacity that a goal asks for."""
     unit: str = ""
     direction: Direction = Direction.AT_MOST
@@ -34,12 +33,7 @@ class MetricConfig:
     """What of the calendar they are corrected by: hour, weekday, holidays."""
 
     def __post_init__(self) -> None:
-        if self.capacity is not None:
-            ok = math.isfinite(self.capacity) and self.capacity > 0
-            require(ok, "metrics.*.capacity", self.capacity, "use a positive number")
-        require(self.limit_ratio > 0, "metrics.*.limit_ratio", self.limit_ratio, "use > 0")
-        require(self.target_ratio > 0, "metrics.*.target_ratio", self.target_ratio, "use > 0")
-
+        check(self, "metrics.*")
         unknown = set(self.calendar) - set(CALENDAR_TERMS)
         require(not unknown, "metrics.*.calendar", self.calendar, "use hour, weekday, holidays")
 

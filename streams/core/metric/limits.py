@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from streams.core.kernel.checks import require
+from streams.core.kernel.checks import Finite, check, require
 from streams.core.metric.config import MetricConfig, lookup
 from streams.records import Direction
 
@@ -16,13 +15,12 @@ from streams.records import Direction
 class Objective:
     """Where a metric is to be, in its unit."""
 
-    target: float
+    target: Finite
     direction: Direction = Direction.AT_MOST
     unit: str = ""
 
     def __post_init__(self) -> None:
-        finite = math.isfinite(self.target)
-        require(finite, "setting.*.target", self.target, "use a finite number")
+        check(self, "setting.*")
         bounded = self.direction is not Direction.REACH
         require(bounded, "setting.*.direction", self.direction, "use at_most or at_least")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
-from streams.core.patterns.config import DAY_MS
+from streams.core.kernel.checks import DAY_MS
 from streams.core.patterns.state import PatternState
 
 _HOUR_MS = 3_600_000

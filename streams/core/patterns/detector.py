@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from streams.core.kernel.checks import DAY_MS
 from streams.core.kernel.ids import stable_id
-from streams.core.patterns.config import DAY_MS, PatternConfig
+from streams.core.patterns.config import PatternConfig
 from streams.core.patterns.state import Known, PatternState, Trait
 from streams.records import Pattern, PatternType
 

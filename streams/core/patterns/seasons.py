@@ -7,7 +7,7 @@ would. Weekdays that have not been seen yet are left out, days without an event 
 
 from __future__ import annotations
 
-from streams.core.patterns.config import DAY_MS
+from streams.core.kernel.checks import DAY_MS
 from streams.core.patterns.detector import Detector, Portrait, Verdict
 from streams.core.patterns.evidence import certainty, f_tail
 from streams.core.patterns.state import WEEKDAYS, PatternState, Week

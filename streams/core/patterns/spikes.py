@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from streams.core.patterns.config import DAY_MS
+from streams.core.kernel.checks import DAY_MS
 from streams.core.patterns.detector import Detector, Portrait, Verdict
 from streams.core.patterns.evidence import binomial_tail, certainty
 from streams.core.patterns.state import HOURS, Day, PatternState

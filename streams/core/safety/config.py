@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from streams.errors import ConfigError, nearest
+from streams.core.kernel.checks import (
+    HOUR_MS,
+    MINUTE_MS,
+    Count,
+    Positive,
+    Share,
+    Time,
+    TimeOrZero,
+    check,
+    require,
+)
+from streams.errors import nearest
 from streams.records import GoalType
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
 ANY = "*"
 """In place of a goal type or loop: all that are not named."""
 
@@ -39,13 +47,6 @@ class Mode(StrEnum):
 
 
 _MODE_ORDER = tuple(Mode)
-_POSITIVE = (
-    "acts_per_window",
-    "window_ms",
-    "approval_expiry_ms",
-    "breaker_failures",
-    "breaker_open_ms",
-)
 
 
 def lowest(modes: Iterable[Mode]) -> Mode | None:
@@ -79,62 +80,45 @@ class SafetyConfig:
     """The most that is permitted for goals of a type; ``*`` for types that are not named."""
     loops: Mapping[str, Mode] = field(default_factory=dict[str, Mode])
     """The most that is permitted for what a loop asks for; ``*`` for loops that are not named."""
-    acts_per_window: int = 6
+    acts_per_window: Count = 6
     """Plans of an entity that may begin within ``window_ms``."""
-    window_ms: int = HOUR_MS
+    window_ms: Time = HOUR_MS
     """Sliding window of the budgets."""
-    cooldown_ms: int = 10 * MINUTE_MS
+    cooldown_ms: TimeOrZero = 10 * MINUTE_MS
     """Between the beginnings of two plans for the same target metric."""
-    max_step_change: float = 0.5
+    max_step_change: Positive = 0.5
     """Expected change by one plan, as a share of the target's scale, beyond which a person has
     to approve it."""
-    max_window_change: float = 1.0
+    max_window_change: Positive = 1.0
     """Sum of expected changes of one target metric within ``window_ms``, as a share of its
     scale."""
-    min_coverage: float = 0.8
+    min_coverage: Share = 0.8
     """Least share of values inside their forecast intervals, relative to what these promise,
     0..1, below which nothing runs by itself."""
-    max_model_age_ms: int = 2 * HOUR_MS
+    max_model_age_ms: TimeOrZero = 2 * HOUR_MS
     """Age of the newest value that the model learned, beyond which nothing runs by itself."""
-    approval_expiry_ms: int = HOUR_MS
+    approval_expiry_ms: Time = HOUR_MS
     """How long a plan waits for approval before it is given up."""
-    breaker_failures: int = 3
+    breaker_failures: Count = 3
     """Verifications without effect, out of ``breaker_of``, that open the breaker."""
     breaker_of: int = 10
     """Latest verifications that the breaker looks at."""
-    breaker_open_ms: int = HOUR_MS
+    breaker_open_ms: Time = HOUR_MS
     """How long nothing begins once the breaker has opened; then one plan is tried."""
-    rollout_share: float = 1.0
+    rollout_share: Share = 1.0
     """Share of entities for which plans run by themselves, 0..1."""
     rollout_salt: str = ""
     """Which entities these are: another text is another choice of them."""
 
     def __post_init__(self) -> None:
-        for name in _POSITIVE:
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "use 1 or more")
-        for name in ("cooldown_ms", "max_model_age_ms"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "use 0 or more")
-        for name in ("max_step_change", "max_window_change"):
-            value = getattr(self, name)
-            ok = math.isfinite(value) and value > 0
-            _require(ok, name, value, "use a positive share, e.g. 0.5 for half of the scale")
-        for name in ("min_coverage", "rollout_share"):
-            value = getattr(self, name)
-            _require(0 <= value <= 1, name, value, "use 0 to 1")
-        _require(
+        check(self, "safety")
+        require(
             self.breaker_of >= self.breaker_failures,
-            "breaker_of",
+            "safety.breaker_of",
             self.breaker_of,
             f"use breaker_failures ({self.breaker_failures}) or more",
         )
         for name in self.goal_types:
             if not is_goal_type(name):
                 remedy = nearest(name, goal_type_names())
-                _require(False, f"goal_types.{name}", self.goal_types[name], remedy)
-
-
-def _require(condition: bool, name: str, value: object, remedy: str) -> None:
-    if not condition:
-        raise ConfigError(
-            "setting out of range", field=f"safety.{name}", value=value, remedy=remedy
-        )
+                require(False, f"safety.goal_types.{name}", self.goal_types[name], remedy)

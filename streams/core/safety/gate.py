@@ -12,10 +12,11 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streams.core.kernel.checks import MINUTE_MS
 from streams.core.planning.proposal import Proposal
 from streams.core.safety import breaker, budget
 from streams.core.safety.approval import approvers, is_approved
-from streams.core.safety.config import MINUTE_MS, Mode, SafetyConfig
+from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
 from streams.core.safety.trust import low_coverage

@@ -7,7 +7,8 @@ value say so.
 
 from __future__ import annotations
 
-from streams.core.safety.config import MINUTE_MS, SafetyConfig
+from streams.core.kernel.checks import MINUTE_MS
+from streams.core.safety.config import SafetyConfig
 from streams.records import GoalOrigin
 
 

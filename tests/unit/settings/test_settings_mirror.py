@@ -11,18 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import pytest
 from pydantic import BaseModel
 
 from streams.core.config import CoreConfig
+from streams.core.kernel.checks import Elsewhere, marked
 from streams.settings import Settings, load_settings
 
 Keys = tuple[str, ...]
 
 NOT_OF_THE_CORE = {"kafka", "registry", "topics", "worker", "web", "logging", "time_zone"}
-BY_TIME_ZONE = {"zone", "calendar.zone"}
 OF_SETTINGS_ONLY = {"setting.objectives.*.enabled", "setting.service_levels.*.enabled"}
 NAMES = {"setting.types": "cost_reduction"}
 """Names in tables by name, where not any will do."""
@@ -39,15 +39,16 @@ VALUES: Mapping[str, object] = {
     "metrics.*.calendar": ["hour"],
     "safety.goal_types": {"cost_reduction": "act"},
     "setting.utilisation": 0.8,
-    "suggestions.personality": "aggressive",
 }
 """Other values than the default, where not any will do."""
 
 
 def keys_of_core(config: type, above: Keys = ()) -> Iterator[Keys]:
-    """Keys of all values of a dataclass, ``*`` for any name."""
-    hints = get_type_hints(config)
+    """Keys of all values of a dataclass that have a setting of their own, ``*`` for any name."""
+    hints, marks = get_type_hints(config), get_type_hints(config, include_extras=True)
     for field in fields(config):
+        if marked(marks[field.name], Elsewhere):
+            continue
         keys, hint = (*above, field.name), hints[field.name]
         inner = get_args(hint)[-1] if get_origin(hint) in (Mapping, dict) else None
         if is_dataclass(hint):
@@ -68,7 +69,7 @@ def keys_of_settings(section: type[BaseModel], above: Keys = ()) -> Iterator[Key
             yield keys
 
 
-CORE_KEYS = [keys for keys in keys_of_core(CoreConfig) if ".".join(keys) not in BY_TIME_ZONE]
+CORE_KEYS = list(keys_of_core(CoreConfig))
 
 
 def setting_of(core_keys: Keys) -> str:
@@ -124,6 +125,8 @@ def other(hint: Any, default: Any) -> Any:
         return [other(kinds[0], "")]
     if get_origin(hint) in (Mapping, dict):
         return {"some_key": other(kinds[-1], None)}
+    if get_origin(hint) is Literal:
+        return kinds[-1]
     if issubclass(kinds[0], Enum):
         members = [str(member.value) for member in kinds[0]]
         return members[-1] if members[-1] != default else members[0]

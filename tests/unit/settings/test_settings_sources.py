@@ -119,6 +119,16 @@ def test_every_bad_value_is_named_at_once(file: Path) -> None:
         assert path in str(caught.value)
 
 
+def test_every_bad_value_of_the_core_is_named_at_once_in_the_settings_units(file: Path) -> None:
+    file.write_text("[forecasting]\nhorizon = 169\n[planning]\nlease_seconds = 0.0001\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file, environ={})
+    assert "forecasting.horizon = 169" in str(caught.value)
+    assert "use 1 to 168" in str(caught.value)
+    assert "planning.lease_seconds = 0.0001" in str(caught.value)
+    assert "use 0.001 to" in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["a,b", " a , b ", '["a", "b"]'])
 def test_lists_from_text_are_json_or_comma_separated(text: str) -> None:
     settings = load_settings(environ={"GOALSTREAM_WORKER__HANDLERS": text})

@@ -14,7 +14,8 @@ from streams.errors import ConfigError, GoalstreamError, nearest
 
 MASK = "***"
 _SECRET = re.compile(r"password|passphrase|secret|token|api_?key|credential", re.IGNORECASE)
-_WRONG_SHAPE = frozenset({"model_type", "model_attributes_type", "dict_type", "tuple_type"})
+_NO_LIST = frozenset({"tuple_type", "list_type"})
+_WRONG_SHAPE = _NO_LIST | {"model_type", "model_attributes_type", "dict_type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +78,26 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
     if isinstance(cause, GoalstreamError):
         # A check over several keys names the one at fault, relative to its section.
         path = ".".join(filter(None, (path, cause.field)))
-        value = redact(cause.value, cause.field) if cause.field else redact(found, path)
-        return Problem(path, value, cause.message, cause.remedy)
+        value = cause.value if cause.field or cause.value is not None else found
+        return Problem(path, redact(value, path), cause.message, cause.remedy)
     if kind == "missing":
         return Problem(path, None, "missing key", "add it")
     if kind in _WRONG_SHAPE:
         # The text of a whole section may hold a secret, so only its type is shown.
-        remedy = "give a list" if kind == "tuple_type" else "give a table with keys of its own"
+        is_list = kind in _NO_LIST
+        remedy = "give a list: [a, b]" if is_list else "give a table with keys of its own"
         return Problem(path, f"({type(found).__name__})", "value of the wrong kind", remedy)
     secret = any(is_secret(str(part)) for part in location)
     value = MASK if secret else redact(found)
     if kind == "extra_forbidden":
-        return Problem(path, value, "unknown key", _unknown_remedy(location, model))
+        shown = "..." if isinstance(found, dict | list) else value
+        return Problem(path, shown, "unknown key", _unknown_remedy(location, model))
     return Problem(path, value, "value cannot be used", _sentence(detail))
 
 
 def _sentence(detail: ErrorDetails) -> str:
+    if detail["type"].startswith("bool_"):
+        return "use true or false"
     text = detail["msg"].replace("Input should be", "it should be")
     return text[0].lower() + text[1:]
 
