@@ -33,6 +33,14 @@ def clipped(forecast: FloatArray, floor: float, ceiling: float) -> FloatArray:
     return np.clip(forecast, floor, ceiling)
 
 
+def held(means: FloatArray) -> FloatArray:
+    """Means with the last finite one repeated from where they overflow. Changes its argument."""
+    overflown = np.flatnonzero(~np.isfinite(means))
+    if overflown.size:
+        means[overflown[0] :] = means[max(overflown[0] - 1, 0)]
+    return means
+
+
 def not_ready(horizon: int) -> FloatArray:
     """The forecast of a model that has none yet."""
     return np.full(horizon, math.nan)

@@ -7,7 +7,7 @@ import math
 import msgspec
 import numpy as np
 
-from streams.core.forecasting.bounds import clip_limits, clipped, not_ready, within_magnitude
+from streams.core.forecasting.bounds import clip_limits, clipped, held, not_ready, within_magnitude
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.snarimax_model import Model, ModelState, Orders
 from streams.core.forecasting.state import damaged, require, require_finite
@@ -172,7 +172,7 @@ class SnarimaxForecaster:
             return not_ready(horizon)
         with np.errstate(over="ignore"):
             means = np.array(state.model.forecast(horizon)) * state.unit + state.center
-        return clipped(_held(means), state.floor, state.ceiling)
+        return clipped(held(means), state.floor, state.ceiling)
 
     def dump(self, row: int) -> bytes:
         state = self._rows[row]
@@ -209,11 +209,3 @@ class SnarimaxForecaster:
         require(fits, self.name, "its parts have the wrong length")
         require_finite(numbers, self.name)
         return found
-
-
-def _held(means: FloatArray) -> FloatArray:
-    """Means with the last finite one repeated from where they overflow."""
-    overflown = np.flatnonzero(~np.isfinite(means))
-    if overflown.size:
-        means[overflown[0] :] = means[max(overflown[0] - 1, 0)]
-    return means

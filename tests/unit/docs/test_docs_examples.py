@@ -88,15 +88,20 @@ async def test_the_handlers_of_the_guide_run(tmp_path: Path) -> None:
 
 
 def test_the_strategy_of_the_guide_proposes(tmp_path: Path) -> None:
-    strategy, _, _ = blocks(GUIDE / "extending.md", "python")
+    strategy, *_ = blocks(GUIDE / "extending.md", "python")
     made = run(tmp_path, strategy)["ten_percent"](SuggestionConfig())
     assert made.propose("throughput", 4.0, 10.0) == 4.6
 
 
 def test_the_forecaster_of_the_guide_keeps_the_contract(tmp_path: Path) -> None:
-    _, forecaster, _ = blocks(GUIDE / "extending.md", "python")
+    _, forecaster, *_ = blocks(GUIDE / "extending.md", "python")
     last_value = run(tmp_path, forecaster)["LastValue"]
     check_forecaster(lambda: last_value(ForecastConfig()))
+
+
+def test_the_river_model_of_the_guide_is_the_one_that_is_tested() -> None:
+    *_, river = blocks(GUIDE / "extending.md", "python")
+    assert river.text in read("examples/river_forecaster.py")
 
 
 def test_the_requests_of_the_goal_guide_are_records() -> None:
