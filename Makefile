@@ -73,6 +73,10 @@ lint: $(DEV_READY) ## style, types, layers
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+.PHONY: house
+house: $(DEV_READY) ## what a newcomer should know of the package: folders, imports, cycles, sizes
+	$(BIN)/python -m tools.house
+
 .PHONY: format
 format: $(DEV_READY) ## put the sources into the agreed form
 	$(BIN)/ruff check --fix

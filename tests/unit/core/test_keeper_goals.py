@@ -14,7 +14,7 @@ from streams.core.goals.state import Goals
 from streams.core.kernel.emission import Position
 from streams.core.kernel.turn import Turn
 from streams.core.transfer import IMPORT, knowledge_of
-from streams.records import Direction, GoalStatus, Priority
+from streams.records import Direction, GoalStatus
 from tests.unit.core.partition_kit import START, Bench, action, command, event, goal
 
 
@@ -158,16 +158,6 @@ def test_active_and_in_progress_goals_are_listed() -> None:
     goals = bench.state().goals
     assert {each.status for each in goals.values()} == set(GoalStatus)
     assert [each.goal_id for each in bench.state().open_goals()] == ["active", "running"]
-
-
-@pytest.mark.spec("S1-082", "S1-083", "S1-084", "S1-085")
-def test_goals_are_listed_by_rank() -> None:
-    bench = Bench()
-    for priority in reversed(Priority):
-        name = priority.value
-        bench.send("goals", goal(10.0, goal_id=name, target_metric=name, priority=priority))
-    ranked = sorted(bench.state().open_goals(), key=lambda each: each.priority.rank)
-    assert [each.goal_id for each in ranked] == ["critical", "high", "medium", "low"]
 
 
 # -- parents and parts ----------------------------------------------------------------------------

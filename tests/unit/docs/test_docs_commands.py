@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +113,25 @@ def test_logical_topics_in_calls_exist() -> None:
     assert (ROOT / "topics.yaml").exists()
 
 
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    """Runs make on this checkout, whose environment is taken as it is."""
+    ready = [f"--old-file=.venv/.ready-{which}" for which in ("run", "dev")]
+    return subprocess.run(
+        ["make", *ready, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+    )
+
+
 @pytest.mark.spec("S1-167")
-def test_the_readme_tells_how_the_tests_are_run() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "| `make test` | all tests" in readme
-    admission = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "step make test" in admission
+def test_the_documented_test_run_takes_every_test_and_tells_red_from_green(tmp_path: Path) -> None:
+    assert {"test", "unit"} <= set(re.findall(r"`make ([a-z]+)`", read("README.md")))
+
+    planned = make("--dry-run", "test").stdout.splitlines()
+    selected = [line.partition(" -m ")[2].strip('" ') for line in planned if "pytest" in line]
+    assert {"not integration and not faults", "integration or faults"} <= set(selected)
+
+    options = "-n 0 -p no:cacheprovider -p no:randomly"
+    for body, status, word in (("True", 0, "1 passed"), ("False", 2, "1 failed")):
+        test = tmp_path / f"test_{body.lower()}.py"
+        test.write_text(f"def test_it():\n    assert {body}\n", encoding="utf-8")
+        run = make("unit", f"ARGS={options} {test}")
+        assert (run.returncode, word in run.stdout) == (status, True), run.stdout + run.stderr

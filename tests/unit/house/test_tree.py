@@ -75,7 +75,7 @@ def test_a_silenced_type_error_has_its_reason_beside_or_above_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["unit", "integration", "lint", "spec", "test", "demo", "bench", "quality"]
+    "name", ["unit", "integration", "lint", "house", "spec", "test", "demo", "bench", "quality"]
 )
 def test_the_makefile_has_the_target(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -17,7 +18,10 @@ from streams.core.outcomes.build import outcome_id
 from streams.records import Action, Outcome, OutcomeStatus, Severity
 from streams.runtime.dispatcher import Dispatcher, never_halted
 from streams.runtime.handlers import Handler, HandlerRegistry
+from streams.wire.decode import RecordDecoder
+from streams.wire.registry import EmbeddedRegistry
 from tests.unit.core.partition_kit import action
+from tests.unit.wire.messages import message
 
 NOW = 1_700_000_000_000
 PARTITION = 2
@@ -162,6 +166,16 @@ async def test_handler_gets_parameters_and_goal(rig: Rig) -> None:
     assert (outcome.correlation_id, outcome.agent_name) == ("chain", "worker-1")
     assert outcome.start_time == NOW
     assert outcome.end_time - outcome.start_time == pytest.approx(outcome.duration_ms, abs=1)
+
+
+@pytest.mark.spec("S2-025")
+async def test_a_nested_output_can_be_read_back_from_the_topic(rig: Rig) -> None:
+    nested = {"rows": [{"id": 1, "tags": ["a", None]}], "ok": True, "share": 0.25}
+    outcome = await rig.outcome(lambda params, goal_id: {"status": "success", "output": nested})
+    found = RecordDecoder(EmbeddedRegistry(), Outcome).decode([message(outcome)])
+    (read,) = found.records
+    assert isinstance(read.record, Outcome)
+    assert json.loads(read.record.output or "") == nested
 
 
 @pytest.mark.spec("S1-119", "S2-014")

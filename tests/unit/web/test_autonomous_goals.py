@@ -17,7 +17,7 @@ from streams.records import (
     PlanStatus,
     Priority,
 )
-from tests.unit.core.partition_kit import Bench
+from tests.unit.core.partition_kit import START, Bench, goal
 from tests.unit.web.agent import API, FAR, NOW, AgentSource, error, operator
 from tests.unit.web.group import Group
 
@@ -68,6 +68,22 @@ async def test_open_goals_are_listed_and_the_counts_match(
         "execution_status": None,
     }
     assert body["complete"] is True
+
+
+@pytest.mark.spec("S1-082", "S1-083", "S1-084", "S1-085")
+async def test_goals_are_listed_by_rank_whatever_the_order_in_which_they_came(
+    web: httpx.AsyncClient, source: AgentSource
+) -> None:
+    bench = Bench()
+    for at, priority in enumerate(reversed(Priority)):
+        asked = {"goal_id": f"g{at}", "target_metric": f"m{at}", "priority": priority}
+        for made in bench.send("goals", goal(timestamp=START + at, **asked)).records("goals"):
+            source.add("goals", f"{made.entity_id}/{made.goal_id}", made)
+
+    listed = (await web.get(f"{API}/goals")).json()["goals"]
+
+    ranked = [("critical", "g3"), ("high", "g2"), ("medium", "g1"), ("low", "g0")]
+    assert [(each["priority"], each["goal_id"]) for each in listed] == ranked
 
 
 async def test_the_latest_plan_of_a_goal_tells_where_it_stands(

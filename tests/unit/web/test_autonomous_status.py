@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from streams.core.goals.report import report
 from streams.core.learning.insights import Failure, LessonLearned, Rate
 from streams.core.safety.modes import Controls
 from streams.records import (
@@ -29,8 +30,11 @@ from streams.records import (
 )
 from streams.runtime.metrics import WorkerMetrics
 from streams.web import WebOptions, create_app, sweep
+from tests.unit.core.partition_kit import START, Bench, goal
 from tests.unit.web.agent import API, NOW, AgentSource, error, operator
 from tests.unit.web.group import Group
+
+HOUR = 3_600_000
 
 
 @pytest.fixture
@@ -90,6 +94,24 @@ async def test_the_status_counts_what_was_done(web: httpx.AsyncClient, source: A
     assert body["forecasting"]["predictions"] == 1
     assert body["executor"]["total_executions"] == 2
     assert body["complete"] is True
+
+
+@pytest.mark.spec("S1-184")
+async def test_three_goals_of_the_last_hour_are_three_more_than_an_hour_ago(
+    web: httpx.AsyncClient, source: AgentSource
+) -> None:
+    bench = Bench()
+
+    async def created(after: int, *asked: tuple[str, str]) -> int:
+        for goal_id, metric in asked:
+            wanted = goal(timestamp=START + after, goal_id=goal_id, target_metric=metric)
+            bench.send("goals", wanted)
+        source.add("achievements", "svc", report(bench.state()))
+        return (await read(web, "status"))["statistics"]["goals_created"]
+
+    before = await created(0, ("g1", "cpu"), ("g2", "load"))
+    repeated = ("g3", "queue"), ("g3", "queue"), ("g4", "disk"), ("g5", "lag")
+    assert await created(HOUR, *repeated) - before == 3
 
 
 @pytest.mark.spec("S1-003")

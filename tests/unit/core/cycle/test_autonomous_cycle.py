@@ -31,7 +31,7 @@ from streams.records import (
     StepStatus,
     Strategy,
 )
-from tests.unit.core.cycle.loop_kit import HOUR, MINUTE, Loop, config_of, done
+from tests.unit.core.cycle.loop_kit import HOUR, MINUTE, Loop, config_of, done, urgent
 from tests.unit.core.partition_kit import START
 
 STEPS = ("analyse_bottleneck", "optimise_resource", "monitor_resource")
@@ -151,6 +151,23 @@ def test_a_goal_is_in_progress_from_the_moment_at_which_its_plan_starts() -> Non
         PlanStatus.RUNNING,
     ]
     assert loop.goal(action.goal_id).status is GoalStatus.IN_PROGRESS
+
+
+@pytest.mark.spec("S1-104")
+def test_the_worse_the_state_the_sooner_an_adaptive_plan_is_due() -> None:
+    def delay(use: float) -> tuple[str, int]:
+        loop = Loop(config_of(forecasting=ForecastConfig(models=("holt_winters",), interval_ms=0)))
+        loop.series([use + i % 2 for i in range(40)], MINUTE)
+        asked = urgent(goal_id="medium", target_metric="queue", priority=Priority.MEDIUM)
+        loop.ask(asked)
+        (plan,) = loop.plans("medium")
+        assert plan.strategy is Strategy.ADAPTIVE
+        return loop.bench.state().outlook.current_state, plan.scheduled_time - loop.now
+
+    states, delays = zip(*(delay(use) for use in (30.0, 65.0, 75.0, 90.0)), strict=True)
+    assert states == ("optimal", "healthy", "degraded", "critical")
+    assert list(delays) == sorted(set(delays), reverse=True)
+    assert delays[-1] == 0
 
 
 def test_steps_follow_one_another_after_the_delay_between_them() -> None:

@@ -12,7 +12,7 @@ from streams.core.learning.insights import insights
 from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import ActionSpec
 from streams.core.safety.config import Mode, SafetyConfig
-from streams.records import Action, GoalStatus, OutcomeStatus
+from streams.records import Action, GoalStatus, GoalType, OutcomeStatus, Priority, Strategy
 from tests.unit.core.cycle.loop_kit import HOUR, MINUTE, Loop, config_of, done, silent, urgent
 
 FAILURE = HandlerResult(status=OutcomeStatus.FAILURE, error_type="Boom", error_message="no")
@@ -25,7 +25,6 @@ def many(loop: Loop, count: int) -> None:
         loop.ask(urgent(goal_id=f"g-{i}", target_metric=f"m{i}"))
 
 
-@pytest.mark.spec("S1-184")
 def test_goals_are_counted_as_they_are_set() -> None:
     loop = Loop()
     for i in range(3):
@@ -65,6 +64,27 @@ def test_nine_of_ten_actions_succeeded() -> None:
     assert told.action_success_rates["scale_out"].rate == 0.9
     counters = loop.bench.state().counters
     assert (counters.actions_done, counters.actions_failed) == (9, 1)
+
+
+@pytest.mark.spec("S1-106")
+def test_a_strategy_that_proved_itself_comes_before_the_rules() -> None:
+    loop = Loop(config_of(safety=FREE, learning=LearningConfig(min_samples=3)))
+
+    def strategies(goal_id: str, priority: Priority, goal_type: GoalType) -> set[Strategy]:
+        loop.ask(
+            urgent(goal_id=goal_id, target_metric=goal_id, priority=priority, goal_type=goal_type)
+        )
+        loop.wait(HOUR)
+        return {plan.strategy for plan in loop.plans(goal_id)[:1]}
+
+    cost, capacity = GoalType.COST_REDUCTION, GoalType.CAPACITY_PLANNING
+    assert strategies("rule", Priority.CRITICAL, capacity) == {Strategy.IMMEDIATE}
+    for number in range(3):
+        assert strategies(f"g-{number}", Priority.MEDIUM, cost) == {Strategy.ADAPTIVE}
+    told = insights(loop.bench.state().learning, LearningConfig(min_samples=3))
+    assert told.best_strategies[cost] == Strategy.ADAPTIVE
+    assert strategies("learned", Priority.CRITICAL, cost) == {Strategy.ADAPTIVE}
+    assert strategies("other type", Priority.CRITICAL, capacity) == {Strategy.IMMEDIATE}
 
 
 @pytest.mark.spec("S1-187")

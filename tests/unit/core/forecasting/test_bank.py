@@ -261,7 +261,6 @@ def test_forecasts_come_from_the_first_model_that_is_ready() -> None:
     assert later.members == ("snarimax",)
 
 
-@pytest.mark.spec("S1-026")
 def test_a_model_that_fails_is_left_out_and_not_named() -> None:
     bank = make("snarimax", "holt_winters")
     values = noise(200)

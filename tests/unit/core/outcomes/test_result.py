@@ -135,7 +135,6 @@ def test_a_result_that_is_no_mapping_is_the_output_of_a_success() -> None:
     assert output_of(False) is False
 
 
-@pytest.mark.spec("S2-025")
 def test_a_nested_output_can_be_read_back() -> None:
     nested = {"rows": [{"id": 1, "tags": ["a", None]}], "ok": True, "share": 0.25}
     assert output_of({"status": "success", "output": nested}) == nested

@@ -85,7 +85,6 @@ def test_a_flat_load_has_no_better_moment_than_the_first() -> None:
     assert due(Strategy.SCHEDULED, load=load) == NOW + HOUR
 
 
-@pytest.mark.spec("S1-104")
 def test_adaptive_is_the_sooner_the_worse_the_state() -> None:
     worst_last = [
         SystemState.OPTIMAL,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from streams.core.planning.strategy import choose_strategy
 from streams.records import GoalType, Priority, Strategy
 from tests.unit.core.planning.planning_kit import goal
@@ -11,7 +9,6 @@ from tests.unit.core.planning.planning_kit import goal
 CAPACITY = GoalType.CAPACITY_PLANNING
 
 
-@pytest.mark.spec("S1-106")
 def test_the_learned_strategy_comes_before_every_rule() -> None:
     best = {CAPACITY: Strategy.ADAPTIVE}
     critical = goal(goal_type=CAPACITY, priority=Priority.CRITICAL)

@@ -208,7 +208,6 @@ def test_which_goal_decides_when_several_share_a_metric() -> None:
     assert len(suggestion.analysis) == 3
 
 
-@pytest.mark.spec("S0-034")
 def test_a_strategy_of_ones_own() -> None:
     strategy = create_strategy(SuggestionConfig(strategy=f"{__name__}:Offset"))
     other = admitted(goal_id="g-2", target_metric="unknown_to_me")

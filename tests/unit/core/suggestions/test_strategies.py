@@ -45,7 +45,6 @@ def propose(
     return create_strategy(config or SuggestionConfig()).propose(metric, current, target)
 
 
-@pytest.mark.spec("S0-035")
 def test_the_simple_strategy_goes_half_of_the_way() -> None:
     assert propose(4.0, 10.0) == 7.0
 
@@ -85,7 +84,6 @@ def test_an_unknown_personality_is_refused(strategy: str) -> None:
     assert all(name in caught.value.remedy for name in PERSONALITIES)
 
 
-@pytest.mark.spec("S0-041")
 def test_one_direction_metrics_never_fall() -> None:
     config = SuggestionConfig(one_direction_metrics=("time",))
     assert propose(5.0, 0.0, config, "time") == 5.0
