@@ -16,6 +16,7 @@ from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.planning.config import ActionSpec
 from streams.errors import ConfigError
 from streams.settings.core_sections import core_part, section_of
+from streams.settings.features import make_features
 from streams.settings.sections import (
     EMBEDDED,
     KafkaSection,
@@ -61,6 +62,9 @@ class Settings(section_of(CoreConfig), _ProcessSettings):
     duration_metric: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f]*$")
     """Metric that gets the run time of each action, in ms; empty for none."""
 
+    features: dict[str, dict[str, Any]] = {}
+    """Features of one's own, each with its section: by entry point or ``module:attribute``."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -79,6 +83,7 @@ class Settings(section_of(CoreConfig), _ProcessSettings):
             calendar=CalendarConfig(zone=self.time_zone),
             zone=UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone),
             actions=dict(catalogue or {}),
+            features=make_features(self.features),
         )
         return core_part(base, self)
 

@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from streams.core.config import CoreConfig
+from streams.core.features import build_features
 from streams.core.goals.admission import RefusalReason
 from streams.core.safety.approval import ApprovalProblem
 from streams.runtime.metrics import WorkerMetrics
@@ -21,6 +23,7 @@ from streams.settings import Settings
 from streams.wire.rejected import Reason
 from streams.wire.topology import Topology
 from tests.unit.docs.pages import ROOT, read, table
+from tools.commands import PAGE, page
 
 OPERATIONS = "docs/operations.md"
 
@@ -79,7 +82,8 @@ def rule_codes() -> set[str]:
     text = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "streams" / "core").rglob("*.py")
     )
-    return set(re.findall(r"""\.reject\(\s*"(\w+)\"""", text))
+    said = set(re.findall(r"""\.reject\(\s*"(\w+)\"""", text))
+    return said | {spec.refusal for spec in build_features(CoreConfig()).commands.values()}
 
 
 def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
@@ -138,3 +142,7 @@ def test_versions_are_those_of_the_tools() -> None:
     assert f"Apicurio Registry {REGISTRY_VERSION}" in text
     assert f"Java {JAVA_VERSION}" in read("README.md")
     assert Path(ROOT / "CHANGELOG.md").read_text(encoding="utf-8").count("## 0.1.0") == 1
+
+
+def test_the_page_of_commands_is_what_the_features_declare() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()

@@ -22,7 +22,10 @@ from streams.settings import Settings, load_settings
 
 Keys = tuple[str, ...]
 
-NOT_OF_THE_CORE = {"kafka", "registry", "topics", "worker", "web", "logging", "time_zone"}
+NOT_OF_THE_CORE = {
+    *("kafka", "registry", "topics", "worker", "web", "logging"),
+    *("time_zone", "features"),
+}
 OF_SETTINGS_ONLY = {"setting.objectives.*.enabled", "setting.service_levels.*.enabled"}
 NAMES = {"setting.types": "cost_reduction"}
 """Names in tables by name, where not any will do."""
