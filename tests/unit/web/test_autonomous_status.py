@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from streams.core.goals.report import report
+from streams.core.goals.state import Goals
 from streams.core.learning.insights import Failure, LessonLearned, Rate
 from streams.core.safety.modes import Controls
 from streams.records import (
@@ -106,7 +107,7 @@ async def test_three_goals_of_the_last_hour_are_three_more_than_an_hour_ago(
         for goal_id, metric in asked:
             wanted = goal(timestamp=START + after, goal_id=goal_id, target_metric=metric)
             bench.send("goals", wanted)
-        source.add("achievements", "svc", report(bench.state()))
+        source.add("achievements", "svc", report(bench.entity().read(Goals)))
         return (await read(web, "status"))["statistics"]["goals_created"]
 
     before = await created(0, ("g1", "cpu"), ("g2", "load"))
