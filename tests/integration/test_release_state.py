@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streams.records import Record
 from streams.wire.keys import key_of
 from streams.wire.topology import INPUTS
-from tests.faults.harness import PARTITIONS, Deployment, Sections
+from tests.faults.harness import PARTITIONS, PRODUCER, WAIT_SECONDS, Deployment, Sections
 from tests.faults.verifier import decoded
 from tests.integration.stage import Stage
 from tests.kits import release_state
@@ -74,21 +74,19 @@ def test_a_worker_goes_on_from_the_state_of_0_1_0(
 def restore(deployment: Deployment, stage: Stage) -> None:
     """Topics and committed offsets as the earlier worker left them. What it had read and not
     committed counts as sent by the stage, since the worker will read it again."""
-    written: dict[tuple[str, int], list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
+    producer = Producer({"bootstrap.servers": deployment.kafka.bootstrap, **PRODUCER})
     for change in release_state.changes():
-        written[deployment.changelog(change.table), change.partition] += [
-            (change.key, change.value)
-        ]
+        topic = deployment.changelog(change.table)
+        producer.produce(topic, change.value, change.key, change.partition)
     positions, again = release_state.positions(), list[Message]()
     for placed in release_state.inputs():
         topic, number = placed.topic, placed.partition
-        message = key_of(placed.record), deployment.encode(topic, placed.record)
+        key, value = key_of(placed.record), deployment.encode(topic, placed.record)
         if placed.offset < positions[topic, number]:
-            written[deployment.topic(topic), number].append(message)
+            producer.produce(deployment.topic(topic), value, key, number)
         else:
-            again.append((topic, *message, number))
-    for (topic, number), messages in written.items():
-        deployment.kafka.produce(topic, messages, partition=number)
+            again.append((topic, key, value, number))
+    assert producer.flush(WAIT_SECONDS) == 0
     commit(deployment, positions)
     assert again
     for message in again:
