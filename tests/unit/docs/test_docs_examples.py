@@ -88,13 +88,13 @@ async def test_the_handlers_of_the_guide_run(tmp_path: Path) -> None:
 
 
 def test_the_strategy_of_the_guide_proposes(tmp_path: Path) -> None:
-    strategy, *_ = blocks(GUIDE / "extending.md", "python")
+    _, _, strategy, *_ = blocks(GUIDE / "extending.md", "python")
     made = run(tmp_path, strategy)["ten_percent"](SuggestionConfig())
     assert made.propose("throughput", 4.0, 10.0) == 4.6
 
 
 def test_the_forecaster_of_the_guide_keeps_the_contract(tmp_path: Path) -> None:
-    _, forecaster, *_ = blocks(GUIDE / "extending.md", "python")
+    _, _, _, forecaster, *_ = blocks(GUIDE / "extending.md", "python")
     last_value = run(tmp_path, forecaster)["LastValue"]
     check_forecaster(lambda: last_value(ForecastConfig()))
 

@@ -1,0 +1,1 @@
+"""What a worker of some release leaves behind, as a fixture."""
