@@ -29,7 +29,8 @@ from streams.records import (
     StepStatus,
 )
 from streams.runtime.metrics import WorkerMetrics
-from streams.web import WebOptions, create_app, sweep
+from streams.web import WebOptions, create_app
+from streams.web.group import sweep
 from tests.unit.core.partition_kit import START, Bench, goal
 from tests.unit.web.agent import API, NOW, AgentSource, error, operator
 from tests.unit.web.group import Group
@@ -360,7 +361,7 @@ async def test_the_live_view_moves_when_a_goal_is_achieved(
             source.add_achievements(total=1, achieved=1)
         await sleep(0)
 
-    monkeypatch.setattr("streams.web.autonomous.asyncio.sleep", achieve_meanwhile)
+    monkeypatch.setattr("streams.web.resources.reports.asyncio.sleep", achieve_meanwhile)
     app = create_app(source, CollectorRegistry(), WebOptions())
 
     first, second, *_ = await lines(app, b"", 2)

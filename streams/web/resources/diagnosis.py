@@ -6,19 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from streams.core.learning.insights import Insights
 from streams.records import Goal, Plan, PlanStatus, StepStatus
-from streams.web.answers import answer
-from streams.web.control_messages import Control, ScopeRequest
-from streams.web.entity_rows import as_record
-from streams.web.ingest import now_ms
-from streams.web.requests import query_as
-from streams.web.source import AutonomyFacts, ViewSource
-from streams.web.summaries import control_of, counters_of
-from streams.web.sweep import Sweep, Swept, all_complete, all_unavailable
+from streams.web.group.records import as_record
+from streams.web.group.rows import ScopeRequest
+from streams.web.group.source import AutonomyFacts, ViewSource
+from streams.web.group.summaries import Control, control_of, counters_of
+from streams.web.group.sweep import Sweep, Swept, all_complete, all_unavailable
+from streams.web.http.requests import now_ms
+from streams.web.http.routing import at
 
 _TABLES = ("metric_state", "goals", "plans", "predictions", "learning", "autonomy", "control")
 _NAMED = 5
@@ -63,12 +60,13 @@ class Diagnosis:
         self._source = source
         self._sweep = sweep
 
-    async def diagnosis(self, request: Request) -> Response:
-        asked = query_as(request, ScopeRequest)
+    @at("GET", "/api/autonomous/diagnosis")
+    async def diagnosis(self, query: ScopeRequest, local: bool) -> DiagnosisAnswer:
+        """What is missing on the way from a metric to a learned effect."""
         of_entity = [table for table in _TABLES if table != "control"]
         found = {
-            **await self._sweep.read(request, of_entity, asked.entity_id),
-            **await self._sweep.read(request, ["control"]),
+            **await self._sweep.read(of_entity, query.entity_id, local=local),
+            **await self._sweep.read(["control"], local=local),
         }
         facts, now = self._source.autonomy(), now_ms()
         control = control_of(found["control"], facts, self._source.partition_count())
@@ -77,7 +75,7 @@ class Diagnosis:
             *_execution(found, facts, control, self._source.halted()),
             *_learning(found["learning"], facts),
         ]
-        body = DiagnosisAnswer(
+        return DiagnosisAnswer(
             timestamp=now,
             ok=all(check.ok for check in checks),
             failing=[check.check for check in checks if not check.ok],
@@ -85,7 +83,6 @@ class Diagnosis:
             complete=all_complete(found),
             unavailable=all_unavailable(found),
         )
-        return answer(body)
 
 
 def _goals(found: _Found, facts: AutonomyFacts, control: Control, now: int) -> Iterator[Finding]:
