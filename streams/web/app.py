@@ -21,6 +21,7 @@ from streams.web.http.guard import Guard
 from streams.web.http.openapi import Description
 from streams.web.http.options import WebOptions
 from streams.web.http.routing import Operation, operations, routes
+from streams.web.resources.accuracy import Accuracy
 from streams.web.resources.control import ControlPanel
 from streams.web.resources.diagnosis import Diagnosis
 from streams.web.resources.forecasts import Forecasts
@@ -52,6 +53,7 @@ def create_app(
             Service(source, registry, peers=bool(peers and peers.peers)),
             Tables(source, lookup),
             Forecasts(source, relay, writable=writable),
+            Accuracy(source, relay),
             Predictions(rows),
             Patterns(rows, source),
             Knowledge(rows),

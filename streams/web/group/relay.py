@@ -9,10 +9,20 @@ import msgspec
 from streams.web.group.peers import PeerDirectory, Reply
 from streams.web.group.source import ViewSource
 from streams.web.http.errors import Refusal, Refused, not_now
+from streams.web.http.requests import Message, Name
 
 _T = TypeVar("_T")
+_SERIES_ALIASES = {"entity": "entity_id", "metric": "metric_name"}
 _REFUSALS = (400, 404, 409, 422)
 """Answers about the question itself, which are the same wherever it is asked."""
+
+
+class SeriesRequest(Message, frozen=True, kw_only=True):
+    """One series."""
+
+    aliases = _SERIES_ALIASES
+    entity_id: Name
+    metric_name: Name
 
 
 class Relay:

@@ -43,8 +43,8 @@ def document(described: Sequence[Operation]) -> dict[str, object]:
     schemas = dict(zip(types, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for one in described:
-        methods = paths.setdefault(_PARAMETER.sub(r"{\1}", one.path), {})
-        methods[one.method.lower()] = _described(one, schemas, components)
+        methods = paths.setdefault(_PARAMETER.sub(r"{\1}", one.place.path), {})
+        methods[one.place.method.lower()] = _described(one, schemas, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": "goalstream", "version": __version__},
@@ -71,7 +71,7 @@ def _described(
 ) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(one.path)
+        for name in _PARAMETER.findall(one.place.path)
     ]
     if "query" in one.takes:
         fields = components[one.takes["query"].__name__]
@@ -81,13 +81,12 @@ def _described(
             for name, of in fields["properties"].items()
         ]
     good = {"type": "string"} if one.answers is bytes else schemas[one.answers]
+    content = _content("the answer", good, one.place.media_type)
     described: dict[str, Any] = {
         "summary": one.summary,
         "parameters": parameters,
         "responses": {
-            **{
-                str(status): _content("the answer", good, one.media_type) for status in one.statuses
-            },
+            **{str(status): content for status in one.place.statuses},
             "default": _content("a refusal", schemas[Problem], MEDIA_TYPE),
         },
     }
@@ -97,7 +96,7 @@ def _described(
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
-    if one.writes:
+    if one.place.writes:
         described["security"] = [{"token": []}]
     return described
 

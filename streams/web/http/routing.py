@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from starlette.requests import Request
@@ -22,15 +22,19 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Awaitable[object]])
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
+class Place:
     """Where a handler answers."""
 
     method: str
     path: str
     statuses: tuple[int, ...]
+    """Of a good answer, the usual one first."""
     media_type: str
+    """Of a good answer."""
     writes: bool
+    """Whether it is refused while the worker has no token."""
     lenient: bool
+    """Whether unknown query names are taken."""
 
 
 def at(
@@ -48,7 +52,7 @@ def at(
     are those of a good answer, the usual one first (200). ``writes`` refuses everybody while the
     worker has no token. ``lenient`` takes unknown query names: probes and scrapers add their own.
     """
-    place = _At(method, path, statuses or (200,), media_type, writes, lenient)
+    place = Place(method, path, statuses or (200,), media_type, writes, lenient)
 
     def decorate(handler: _Handler) -> _Handler:
         setattr(handler, _ROUTES, [place, *getattr(handler, _ROUTES, ())])
@@ -61,13 +65,7 @@ def at(
 class Operation:
     """One method of one path."""
 
-    method: str
-    path: str
-    statuses: tuple[int, ...]
-    media_type: str
-    """Of a good answer."""
-    writes: bool
-    lenient: bool
+    place: Place
     summary: str
     handler: Callable[..., Awaitable[object]]
     takes: dict[str, Any]
@@ -77,13 +75,13 @@ class Operation:
 
     async def answer(self, request: Request, *, writable: bool) -> Response:
         """Read the request, call the handler, write its answer. Refused for what does not fit."""
-        if self.writes and not writable:
+        if self.place.writes and not writable:
             raise _no_token()
         takes = self.takes
         given: dict[str, Any] = {}
         if "query" in takes:
             given["query"] = query_as(request, takes["query"])
-        elif not self.lenient:
+        elif not self.place.lenient:
             query(request, ())
         if "path" in takes:
             given["path"] = path_as(request, takes["path"])
@@ -93,7 +91,7 @@ class Operation:
             given["local"] = is_hop(request)
         if "request" in takes:
             given["request"] = request
-        return response(await self.handler(**given), self.statuses[0])
+        return response(await self.handler(**given), self.place.statuses[0])
 
 
 def operations(resources: Iterable[object]) -> list[Operation]:
@@ -110,31 +108,27 @@ def operations(resources: Iterable[object]) -> list[Operation]:
 
 
 def routes(found: Iterable[Operation], *, writable: bool) -> list[Route]:
-    """One route for each path."""
+    """One route for each path; TypeError when two handlers have the same place."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in found:
-        by_path.setdefault(operation.path, {})[operation.method] = operation
+        methods = by_path.setdefault(operation.place.path, {})
+        if methods.setdefault(operation.place.method, operation) is not operation:
+            raise TypeError(f"two handlers answer {operation.place.method} {operation.place.path}")
     return [_route(path, methods, writable) for path, methods in by_path.items()]
 
 
-def _operation(handler: Callable[..., Awaitable[object]], place: _At) -> Operation:
+def _operation(handler: Callable[..., Awaitable[object]], place: Place) -> Operation:
     takes = get_type_hints(handler)
     answers = takes.pop("return", None)
     names = set(inspect.signature(handler).parameters)
     if not handler.__doc__ or answers is None or names != set(takes) or names - _PARTS:
         raise TypeError(f"{handler.__qualname__} cannot be a handler")
-    media_type = place.media_type
     if get_origin(answers) is Events:
-        media_type = "text/event-stream"
+        place = replace(place, media_type="text/event-stream")
     if get_origin(answers) in (Answer, Events):
         (answers,) = get_args(answers)
     return Operation(
-        method=place.method,
-        path=place.path,
-        statuses=place.statuses,
-        media_type=media_type,
-        writes=place.writes,
-        lenient=place.lenient,
+        place=place,
         summary=handler.__doc__.partition("\n\n")[0].replace("\n        ", " ").rstrip("."),
         handler=handler,
         takes=takes,

@@ -1,4 +1,4 @@
-"""Forecasts of one series and their accuracy, by the worker that owns it, whichever is asked."""
+"""Forecasts of one series, by the worker that owns it, whichever is asked."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from msgspec import Meta
 from streams.core.capacity.capacity_report import CapacityReport
 from streams.core.forecasting.methods import CATALOGUE, NEEDS_LIBRARY, methods, resolve
 from streams.core.kernel.batch import IntArray
-from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
+from streams.core.kernel.model_results import SeriesForecast
 from streams.errors import UnknownName
-from streams.web.group.relay import Relay
+from streams.web.group.relay import Relay, SeriesRequest
 from streams.web.group.source import ViewSource, status_of
 from streams.web.http.answers import Answer
 from streams.web.http.errors import Refused, Shortfall
-from streams.web.http.requests import HORIZON_MAX, Hours, Message, Name, now_ms, query_of
+from streams.web.http.requests import HORIZON_MAX, Hours, now_ms, query_of
 from streams.web.http.routing import at
 
 PREFIX = "/api/forecasting"
@@ -29,18 +29,9 @@ STEPS_MAX = 10_080
 """Longest horizon in steps, however few hours they are: a week of minutes."""
 RECENT = 72
 _HOUR_MS = 3_600_000
-_SERIES_ALIASES = {"entity": "entity_id", "metric": "metric_name"}
 
 Steps = Annotated[int, Meta(ge=1, le=HORIZON_MAX)]
 Level = Annotated[float, Meta(gt=0, lt=1)]
-
-
-class SeriesRequest(Message, frozen=True, kw_only=True):
-    """One series."""
-
-    aliases = _SERIES_ALIASES
-    entity_id: Name
-    metric_name: Name
 
 
 class ForecastRequest(SeriesRequest, frozen=True, kw_only=True):
@@ -98,37 +89,6 @@ class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     recent: list[float]
     """The newest values, oldest first, 72 at most."""
     metadata: ForecastMetadata
-
-
-class HorizonAccuracy(msgspec.Struct, frozen=True, kw_only=True):
-    horizon: int
-    """Steps ahead."""
-    mae: float
-    coverage: float
-    """Share of values between the 10 % and the 90 % quantile."""
-    scored: int
-    """Forecasts compared with their value."""
-
-
-class AccuracyAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Running errors of forecasts that were made before their values."""
-
-    entity_id: str
-    metric_name: str
-    points: int
-    """Values learned."""
-    mae: float | None
-    """One step ahead; null before the first score."""
-    rmse: float | None
-    mape: float | None
-    """Percent, over values that are not 0; null when there were none."""
-    convergence: float | None
-    """0..1, near 1 when the errors have settled."""
-    horizon_evaluated: int | None
-    """The farthest step ahead with a scored forecast; null when there is none."""
-    models: dict[str, float]
-    """One-step mean absolute error of every model that runs for the series."""
-    horizons: list[HorizonAccuracy]
 
 
 class MethodAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,16 +224,6 @@ class Forecasts:
         """The same, asked for in a body."""
         return await self._forecast(body, local)
 
-    @at("GET", f"{PREFIX}/accuracy")
-    async def accuracy(self, query: SeriesRequest, local: bool) -> AccuracyAnswer:
-        """Running errors of past forecasts of a series."""
-        return await self._accuracy(query, local)
-
-    @at("GET", f"{PREFIX}/accuracy/{{entity_id}}/{{metric_name:path}}")
-    async def accuracy_of(self, path: SeriesRequest, local: bool) -> AccuracyAnswer:
-        """The same, of the series that the path names."""
-        return await self._accuracy(path, local)
-
     async def _forecast(self, asked: ForecastRequest, local: bool) -> ForecastAnswer:
         if asked.horizon is not None and asked.horizon_hours is not None:
             raise Refused(
@@ -324,31 +274,6 @@ class Forecasts:
             metadata=_metadata(forecast, _stride(steps), history.newest),
         )
 
-    async def _accuracy(self, asked: SeriesRequest, local: bool) -> AccuracyAnswer:
-        there = await self._relay.ask(
-            asked.entity_id,
-            f"{PREFIX}/accuracy",
-            query_of(asked),
-            AccuracyAnswer,
-            local=local,
-        )
-        return there or self._accuracy_here(asked)
-
-    def _accuracy_here(self, asked: SeriesRequest) -> AccuracyAnswer:
-        accuracy = self._source.accuracy(asked.entity_id, asked.metric_name)
-        return AccuracyAnswer(
-            entity_id=asked.entity_id,
-            metric_name=asked.metric_name,
-            points=accuracy.points,
-            mae=accuracy.mae,
-            rmse=accuracy.rmse,
-            mape=accuracy.mape,
-            convergence=accuracy.convergence,
-            horizon_evaluated=_evaluated(accuracy),
-            models=accuracy.models,
-            horizons=[HorizonAccuracy(**at._asdict()) for at in accuracy.horizons if at.scored],
-        )
-
 
 def _steps(asked: ForecastRequest, step_ms: int) -> int:
     """The horizon in steps of the series."""
@@ -397,13 +322,6 @@ def _metadata(forecast: SeriesForecast, stride: int, newest: int) -> ForecastMet
         promised_coverage=forecast.promised,
         confidence=forecast.confidence,
     )
-
-
-def _evaluated(accuracy: RunningAccuracy) -> int | None:
-    scored = [at.horizon for at in accuracy.horizons if at.scored]
-    if accuracy.mae is not None:
-        scored.append(1)
-    return max(scored, default=None)
 
 
 def _too_short(asked: ForecastRequest, need: int, have: int) -> Refused:

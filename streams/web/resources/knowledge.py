@@ -200,7 +200,7 @@ class Patterns:
     @at("POST", f"{PREFIX}/patterns/analyze")
     async def analyze(self, body: AnalyzeRequest) -> AnalyzeAnswer:
         """Patterns of the events of the request. Nothing is stored, nothing changes."""
-        events = [_event(body.entity_id or "", at, said) for at, said in enumerate(body.events)]
+        events = [_event(body.entity_id or "", n, said) for n, said in enumerate(body.events)]
         async with self._turn:
             found = await asyncio.to_thread(self._source.analyse, events)
         return AnalyzeAnswer(patterns=found.patterns, warnings=found.warnings)
