@@ -17,9 +17,12 @@ from streams.web.http.requests import Message, Name
 ENTITY_ROWS_MAX = 1000
 LIMIT_MAX = 1000
 """Rows of a page."""
+HORIZON_MAX = 168
+"""Hours of a horizon, and points of a forecast."""
 ENTITY_ALIASES = {"entity": "entity_id"}
 _PAGE = 100
 
+Hours = Annotated[float, Meta(ge=1, le=HORIZON_MAX)]
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
 
 

@@ -34,9 +34,6 @@ _DESCRIBED = "GET /openapi.json describes what is accepted"
 Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+(?![\s\S])")]
 """Name of an entity or metric: text without control characters."""
 Text = Annotated[str, Meta(max_length=2000)]
-HORIZON_MAX = 168
-"""Hours, or points of an answer."""
-Hours = Annotated[float, Meta(ge=1, le=HORIZON_MAX)]
 Millis = Annotated[int, Meta(ge=1, le=LAST_TIMESTAMP)]
 
 

@@ -16,6 +16,8 @@ from streams.web.http.answers import Answer, Content, Events, response
 from streams.web.http.errors import Refused
 from streams.web.http.requests import body_as, is_hop, path_as, query, query_as
 
+FORECASTING, AUTONOMOUS = "/api/forecasting", "/api/autonomous"
+"""What the paths of the two APIs begin with."""
 _ROUTES = "_routes"
 _PARTS = frozenset({"request", "query", "path", "body", "local"})
 _Handler = TypeVar("_Handler", bound=Callable[..., Awaitable[object]])

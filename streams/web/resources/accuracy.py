@@ -8,9 +8,9 @@ from streams.core.kernel.model_results import RunningAccuracy
 from streams.web.group.relay import Relay, SeriesRequest
 from streams.web.group.source import SeriesSource
 from streams.web.http.requests import query_of
-from streams.web.http.routing import at
+from streams.web.http.routing import FORECASTING, at
 
-PATH = "/api/forecasting/accuracy"
+PATH = f"{FORECASTING}/accuracy"
 
 
 class HorizonAccuracy(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,9 +13,8 @@ from streams.web.group.sweep import Sweep
 from streams.web.http.answers import Answer
 from streams.web.http.errors import Refused
 from streams.web.http.requests import Message, Name, Text, now_ms
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
-PREFIX = "/api/autonomous"
 _SERIES = "metric_state"
 
 
@@ -74,7 +73,7 @@ class ControlPanel:
         self._sweep = sweep
         self._commands = commands
 
-    @at("GET", f"{PREFIX}/mode")
+    @at("GET", f"{AUTONOMOUS}/mode")
     async def mode(self, query: ScopeRequest, local: bool) -> ModeAnswer:
         """What is permitted."""
         entity = None
@@ -82,7 +81,7 @@ class ControlPanel:
             entity = await self._rows.one("autonomy", query.entity_id, local=local)
         return ModeAnswer(system=await self._control(local), entity=entity)
 
-    @at("POST", f"{PREFIX}/mode", 202, writes=True)
+    @at("POST", f"{AUTONOMOUS}/mode", 202, writes=True)
     async def set_mode(self, body: ModeRequest) -> RequestedAnswer:
         """Permit more or less."""
         given = {"mode": body.mode, "goal_type": body.goal_type, "loop": body.loop}
@@ -94,18 +93,18 @@ class ControlPanel:
             body.entity_id, "mode.set", message, arguments=arguments, by=body.by
         )
 
-    @at("POST", f"{PREFIX}/control/start", 202, 200, writes=True)
+    @at("POST", f"{AUTONOMOUS}/control/start", 202, 200, writes=True)
     async def start(self, body: Said, local: bool) -> Answer[RequestedAnswer]:
         """Start the agent."""
         return await self._run(body, local, running=True)
 
-    @at("POST", f"{PREFIX}/control/stop", 202, 200, writes=True)
+    @at("POST", f"{AUTONOMOUS}/control/stop", 202, 200, writes=True)
     async def stop(self, body: Said, local: bool) -> Answer[RequestedAnswer]:
         """Stop the agent."""
         return await self._run(body, local, running=False)
 
-    @at("POST", f"{PREFIX}/analysis/trigger", 202, writes=True)
-    @at("POST", "/api/forecasting/goals/analyze", 202, writes=True)
+    @at("POST", f"{AUTONOMOUS}/analysis/trigger", 202, writes=True)
+    @at("POST", f"{FORECASTING}/goals/analyze", 202, writes=True)
     async def analyse(self, body: AnalysisRequest, local: bool) -> RequestedAnswer:
         """Ask for an analysis now. Whether it succeeded is told by what comes of it."""
         entities = [body.entity_id] if body.entity_id else await self._measured(local)
@@ -115,14 +114,14 @@ class ControlPanel:
         )
         return await self._commands.to_entities(entities, "analysis.run", message, by=body.by)
 
-    @at("POST", f"{PREFIX}/control/kill", 202, 200, writes=True)
+    @at("POST", f"{AUTONOMOUS}/control/kill", 202, 200, writes=True)
     async def kill(self, body: KillRequest) -> Answer[KillAnswer]:
         """Stop this worker first, which needs no broker, then tell the others."""
         by = f" ({body.by})" if body.by else ""
         self._source.halt(f"{body.reason}{by}")
         return await self._tell_all("agent.kill", body.reason, body.by)
 
-    @at("POST", f"{PREFIX}/control/release", 202, 200, writes=True)
+    @at("POST", f"{AUTONOMOUS}/control/release", 202, 200, writes=True)
     async def release(self, body: Said) -> Answer[KillAnswer]:
         """Take the stop back."""
         self._source.release()

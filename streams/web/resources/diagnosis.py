@@ -15,7 +15,7 @@ from streams.web.group.source import AutonomyFacts, ViewSource
 from streams.web.group.summaries import Control, control_of, counters_of
 from streams.web.group.sweep import Sweep, Swept, all_complete, all_unavailable
 from streams.web.http.requests import now_ms
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, at
 
 _TABLES = ("metric_state", "goals", "plans", "predictions", "learning", "autonomy", "control")
 _NAMED = 5
@@ -60,7 +60,7 @@ class Diagnosis:
         self._source = source
         self._sweep = sweep
 
-    @at("GET", "/api/autonomous/diagnosis")
+    @at("GET", f"{AUTONOMOUS}/diagnosis")
     async def diagnosis(self, query: ScopeRequest, local: bool) -> DiagnosisAnswer:
         """What is missing on the way from a metric to a learned effect."""
         of_entity = [table for table in _TABLES if table != "control"]

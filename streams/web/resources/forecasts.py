@@ -17,13 +17,13 @@ from streams.core.kernel.batch import IntArray
 from streams.core.kernel.model_results import SeriesForecast
 from streams.errors import UnknownName
 from streams.web.group.relay import Relay, SeriesRequest
+from streams.web.group.rows import HORIZON_MAX, Hours
 from streams.web.group.source import ViewSource, status_of
 from streams.web.http.answers import Answer
 from streams.web.http.errors import Refused, Shortfall
-from streams.web.http.requests import HORIZON_MAX, Hours, now_ms, query_of
-from streams.web.http.routing import at
+from streams.web.http.requests import now_ms, query_of
+from streams.web.http.routing import FORECASTING, at
 
-PREFIX = "/api/forecasting"
 HORIZON_DEFAULT = 24
 STEPS_MAX = 10_080
 """Longest horizon in steps, however few hours they are: a week of minutes."""
@@ -192,7 +192,7 @@ class Forecasts:
     def _methods(self) -> Methods:
         return Methods(self._source.methods())
 
-    @at("GET", f"{PREFIX}/health", 200, 503)
+    @at("GET", f"{FORECASTING}/health", 200, 503)
     async def health(self) -> Answer[HealthAnswer]:
         """State of the API."""
         live = self._source.live()
@@ -204,22 +204,22 @@ class Forecasts:
         )
         return Answer(body, 200 if live.ok else 503)
 
-    @at("GET", f"{PREFIX}/methods")
+    @at("GET", f"{FORECASTING}/methods")
     async def methods(self) -> MethodsAnswer:
         """Methods by name."""
         return self._methods.answer()
 
-    @at("GET", f"{PREFIX}/capacity")
+    @at("GET", f"{FORECASTING}/capacity")
     async def capacity(self) -> CapacityReport:
         """What every resource can carry."""
         return self._source.capacity_report()
 
-    @at("GET", f"{PREFIX}/forecast")
+    @at("GET", f"{FORECASTING}/forecast")
     async def forecast(self, query: ForecastRequest, local: bool) -> ForecastAnswer:
         """Forecast of one series."""
         return await self._forecast(query, local)
 
-    @at("POST", f"{PREFIX}/forecast")
+    @at("POST", f"{FORECASTING}/forecast")
     async def post_forecast(self, body: ForecastRequest, local: bool) -> ForecastAnswer:
         """The same, asked for in a body."""
         return await self._forecast(body, local)
@@ -235,7 +235,7 @@ class Forecasts:
             )
         there = await self._relay.ask(
             asked.entity_id,
-            f"{PREFIX}/forecast",
+            f"{FORECASTING}/forecast",
             query_of(asked),
             ForecastAnswer,
             local=local,

@@ -38,10 +38,10 @@ from streams.web.http.requests import (
     now_ms,
     require_one_of,
 )
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
 TABLE = "goals"
-STORED, OPEN = "/api/forecasting/goals", "/api/autonomous/goals"
+STORED, OPEN = f"{FORECASTING}/goals", f"{AUTONOMOUS}/goals"
 ONLY_METRICS = "progress follows the measured metric and nothing else"
 _GOAL = f"{OPEN}/{{entity_id}}/{{goal_id}}"
 _FILTERS = {"status": GoalStatus, "goal_type": GoalType, "priority": Priority}

@@ -14,7 +14,7 @@ from msgspec import Meta
 from streams.records import Event, Metric, Record, Tag
 from streams.web.group.source import SeriesSource
 from streams.web.http.requests import Message, Millis, Name, millis_of, now_ms, out_of_range
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
 BATCH_MAX = 1000
 SYSTEM = "system"
@@ -22,7 +22,6 @@ SYSTEM = "system"
 
 _METRIC_ALIASES = {"entity": "entity_id", "metric": "name", "metric_name": "name"}
 _EVENT_ALIASES = {"entity": "entity_id"}
-_FORECASTING, _AUTONOMOUS = "/api/forecasting", "/api/autonomous"
 
 
 class MetricMessage(Message, frozen=True, kw_only=True):
@@ -103,17 +102,17 @@ class Ingest:
     def __init__(self, source: SeriesSource) -> None:
         self._source = source
 
-    @at("POST", f"{_FORECASTING}/metrics", 202, writes=True)
+    @at("POST", f"{FORECASTING}/metrics", 202, writes=True)
     async def metric(self, body: MetricMessage) -> WrittenAnswer:
         """Write a metric."""
         return await self._write("metrics", [_metric(body, now_ms())])
 
-    @at("POST", f"{_AUTONOMOUS}/metrics", 202, writes=True)
+    @at("POST", f"{AUTONOMOUS}/metrics", 202, writes=True)
     async def system_metric(self, body: SystemMetricMessage) -> WrittenAnswer:
         """Write a metric, of the whole system when it names no entity."""
         return await self.metric(body)
 
-    @at("POST", f"{_FORECASTING}/metrics/batch", 202, writes=True)
+    @at("POST", f"{FORECASTING}/metrics/batch", 202, writes=True)
     async def metrics(self, body: MetricBatch) -> WrittenAnswer:
         """Write metrics, all or none."""
         now = now_ms()
@@ -123,7 +122,7 @@ class Ingest:
         ]
         return await self._write("metrics", records)
 
-    @at("POST", f"{_FORECASTING}/events", 202, writes=True)
+    @at("POST", f"{FORECASTING}/events", 202, writes=True)
     async def event(self, body: EventMessage) -> WrittenAnswer:
         """Write an event."""
         event = Event(
@@ -138,7 +137,7 @@ class Ingest:
         )
         return await self._write("events", [event])
 
-    @at("POST", f"{_AUTONOMOUS}/events", 202, writes=True)
+    @at("POST", f"{AUTONOMOUS}/events", 202, writes=True)
     async def system_event(self, body: SystemEventMessage) -> WrittenAnswer:
         """Write an event, to the whole system when it names no entity."""
         return await self.event(body)

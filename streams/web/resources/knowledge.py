@@ -16,6 +16,7 @@ from streams.core.transfer import IMPORT
 from streams.records import Command, Event, GoalStatus, Pattern, PatternType, Prediction
 from streams.web.group.rows import (
     ENTITY_ALIASES,
+    Hours,
     Rows,
     RowsAnswer,
     RowsRequest,
@@ -24,7 +25,6 @@ from streams.web.group.rows import (
 from streams.web.group.source import SeriesSource
 from streams.web.http.errors import Refused
 from streams.web.http.requests import (
-    Hours,
     Message,
     Millis,
     Name,
@@ -32,9 +32,8 @@ from streams.web.http.requests import (
     now_ms,
     require_one_of,
 )
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
-PREFIX = "/api/forecasting"
 EVENTS_MAX = 10_000
 _HOUR_MS = 3_600_000
 _PAGE = 500
@@ -135,8 +134,8 @@ class Predictions:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    @at("GET", f"{PREFIX}/predictions")
-    @at("GET", "/api/autonomous/predictions")
+    @at("GET", f"{FORECASTING}/predictions")
+    @at("GET", f"{AUTONOMOUS}/predictions")
     async def predictions(self, query: PredictionsRequest, local: bool) -> PredictionsAnswer:
         """The latest predictions."""
         rows = await self._rows.listing("predictions", query, local=local)
@@ -149,12 +148,12 @@ class Predictions:
             unavailable=rows.unavailable,
         )
 
-    @at("GET", f"{PREFIX}/predict")
+    @at("GET", f"{FORECASTING}/predict")
     async def predict(self, query: EntityRequest, local: bool) -> Prediction:
         """The latest prediction of the state, as it was made."""
         return await self._predict(query, local)
 
-    @at("POST", f"{PREFIX}/predict")
+    @at("POST", f"{FORECASTING}/predict")
     async def post_predict(self, body: EntityRequest, local: bool) -> Prediction:
         """The same, asked for in a body."""
         return await self._predict(body, local)
@@ -182,7 +181,7 @@ class Patterns:
         # Thousands of events take a while: beside the loop, and never two requests at once.
         self._turn = asyncio.Lock()
 
-    @at("GET", f"{PREFIX}/patterns")
+    @at("GET", f"{FORECASTING}/patterns")
     async def patterns(self, query: PatternsRequest, local: bool) -> PatternsAnswer:
         """What is known to recur."""
         wanted = query.pattern_type
@@ -197,7 +196,7 @@ class Patterns:
             unavailable=rows.unavailable,
         )
 
-    @at("POST", f"{PREFIX}/patterns/analyze")
+    @at("POST", f"{FORECASTING}/patterns/analyze")
     async def analyze(self, body: AnalyzeRequest) -> AnalyzeAnswer:
         """Patterns of the events of the request. Nothing is stored, nothing changes."""
         events = [_event(body.entity_id or "", n, said) for n, said in enumerate(body.events)]
@@ -212,7 +211,7 @@ class Knowledge:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    @at("GET", f"{PREFIX}/statistics")
+    @at("GET", f"{FORECASTING}/statistics")
     async def statistics(self, local: bool) -> StatisticsAnswer:
         """Goals by status and patterns by type, up to a bound."""
         missing = set[str]()
@@ -225,7 +224,7 @@ class Knowledge:
             unavailable=sorted(missing),
         )
 
-    @at("POST", f"{PREFIX}/export")
+    @at("POST", f"{FORECASTING}/export")
     async def export(self, body: ExportRequest, local: bool) -> ExportAnswer:
         """Goals and patterns as commands that import them elsewhere. Nothing changes."""
         if body.entity_id is not None:

@@ -11,11 +11,10 @@ from streams.web.group.rows import ScopeRequest
 from streams.web.group.sweep import Sweep, Swept
 from streams.web.http.errors import Refused
 from streams.web.http.requests import now_ms, require_one_of
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, at
 
 TABLE = "plans"
-PREFIX = "/api/autonomous"
-_PLAN = f"{PREFIX}/plans/{{entity_id}}/{{plan_id}}"
+_PLAN = f"{AUTONOMOUS}/plans/{{entity_id}}/{{plan_id}}"
 
 
 class PlansRequest(ScopeRequest, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ class Plans:
         self._found = found
         self._commands = commands
 
-    @at("GET", f"{PREFIX}/plans")
+    @at("GET", f"{AUTONOMOUS}/plans")
     async def plans(self, query: PlansRequest, local: bool) -> PlansAnswer:
         """Plans, the next one first."""
         require_one_of("status", query.status, PlanStatus)
@@ -55,7 +54,7 @@ class Plans:
         rows.sort(key=lambda row: (row["scheduled_time"], row["plan_id"]))
         return _answer(rows, swept)
 
-    @at("GET", f"{PREFIX}/approvals")
+    @at("GET", f"{AUTONOMOUS}/approvals")
     async def approvals(self, query: ScopeRequest, local: bool) -> PlansAnswer:
         """Plans that wait for a person, the one that is given up first in front."""
         swept = await self._read(query.entity_id, local)

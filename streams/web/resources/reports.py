@@ -35,12 +35,11 @@ from streams.web.group.summaries import (
 from streams.web.group.sweep import Sweep, Swept, all_complete, all_unavailable
 from streams.web.http.answers import Events
 from streams.web.http.requests import now_ms, out_of_range
-from streams.web.http.routing import at
+from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
-PREFIX = "/api/autonomous"
 _STATUS = ("goals", "plans", "achievements", "autonomy", "learning", "predictions", "patterns")
 _GOALS = ("goals", "achievements")
-_FORECASTING = (*_GOALS, "autonomy", "predictions", "patterns", "states")
+_FORECAST = (*_GOALS, "autonomy", "predictions", "patterns", "states")
 _LIVE_MAX = 3600.0
 _STATES = tuple(SystemState)
 _Found = Mapping[str, Swept]
@@ -142,13 +141,13 @@ class Reports:
         self._sweep = sweep
         self._started = now_ms()
 
-    @at("GET", f"{PREFIX}/status")
+    @at("GET", f"{AUTONOMOUS}/status")
     async def status(self, query: ScopeRequest, local: bool) -> StatusAnswer:
         """How it stands."""
         found, control = await self._read(_STATUS, query.entity_id, local)
         return self._status(found, control)
 
-    @at("GET", f"{PREFIX}/report")
+    @at("GET", f"{AUTONOMOUS}/report")
     async def report(self, query: ScopeRequest, local: bool) -> ReportAnswer:
         """Everything at once."""
         found, control = await self._read((*_STATUS, "states"), query.entity_id, local)
@@ -172,24 +171,24 @@ class Reports:
             unavailable=all_unavailable(found),
         )
 
-    @at("GET", "/api/forecasting/report")
+    @at("GET", f"{FORECASTING}/report")
     async def forecasting_report(self, query: ScopeRequest, local: bool) -> ForecastingReport:
         """Forecasts, patterns and goals in one."""
-        return self._forecasting(await self._sweep.read(_FORECASTING, query.entity_id, local=local))
+        return self._forecasting(await self._sweep.read(_FORECAST, query.entity_id, local=local))
 
-    @at("GET", f"{PREFIX}/executor/statistics")
+    @at("GET", f"{AUTONOMOUS}/executor/statistics")
     async def executor_statistics(self, query: ScopeRequest, local: bool) -> ExecutorStatistics:
         """Plans carried out."""
         tables = ("autonomy", "plans", "learning")
         return executor_of(await self._sweep.read(tables, query.entity_id, local=local))
 
-    @at("GET", f"{PREFIX}/executor/insights")
+    @at("GET", f"{AUTONOMOUS}/executor/insights")
     async def executor_insights(self, query: ScopeRequest, local: bool) -> LearningInsights:
         """What was learned."""
         found = await self._sweep.read(["learning"], query.entity_id, local=local)
         return learning_of(found["learning"], self._source.autonomy())
 
-    @at("GET", f"{PREFIX}/live")
+    @at("GET", f"{AUTONOMOUS}/live")
     async def live(self, query: LiveRequest, local: bool) -> Events[LiveCounts]:
         """Counts of goals as they change."""
         if not 1 <= query.seconds <= _LIVE_MAX:
@@ -258,7 +257,7 @@ class Reports:
 
     def _forecasting(self, found: _Found) -> ForecastingReport:
         states = found["states"].rows
-        parts = {name: found[name] for name in _FORECASTING}
+        parts = {name: found[name] for name in _FORECAST}
         return ForecastingReport(
             timestamp=now_ms(),
             statistics=forecasting_of(found),

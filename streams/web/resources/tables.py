@@ -10,12 +10,11 @@ from starlette.requests import Request
 
 from streams.web.group.lookup import Listing, Lookup, Row
 from streams.web.group.peers import Claims, table_path
+from streams.web.group.rows import LIMIT_MAX
 from streams.web.group.source import ViewSource
 from streams.web.http.errors import Refused
 from streams.web.http.requests import Message
 from streams.web.http.routing import at
-
-LIMIT_MAX = 1000
 
 
 class ListingRequest(Message, frozen=True, kw_only=True):
