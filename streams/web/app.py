@@ -1,33 +1,37 @@
-"""The routes."""
+"""The views of a worker as one ASGI application."""
 
 from __future__ import annotations
 
-import time
-
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from streams import __version__
 from streams.errors import GoalstreamError
-from streams.web.answers import Claims, Refused, answer, plain, refusal
-from streams.web.api import api_routes
-from streams.web.dashboard import dashboard
-from streams.web.guard import Guard
-from streams.web.lookup import Lookup
-from streams.web.options import WebOptions
-from streams.web.peers import PeerDirectory, is_hop, table_path
-from streams.web.requests import query
-from streams.web.source import Health, TableInfo, ViewSource, status_of
-
-NAME = "goalstream"
-LIMIT_DEFAULT = 100
-LIMIT_MAX = 1000
+from streams.web.commands import Commands
+from streams.web.group.lookup import Lookup
+from streams.web.group.peers import PeerDirectory
+from streams.web.group.records import Records
+from streams.web.group.relay import Relay
+from streams.web.group.rows import Rows
+from streams.web.group.source import ViewSource
+from streams.web.group.sweep import Sweep
+from streams.web.http.errors import on_bug, on_http_error, on_refusal
+from streams.web.http.guard import Guard
+from streams.web.http.openapi import Description
+from streams.web.http.options import WebOptions
+from streams.web.http.routing import Operation, operations, routes
+from streams.web.resources.accuracy import Accuracy
+from streams.web.resources.control import ControlPanel
+from streams.web.resources.diagnosis import Diagnosis
+from streams.web.resources.forecasts import Forecasts
+from streams.web.resources.goals import Goals
+from streams.web.resources.ingest import Ingest
+from streams.web.resources.knowledge import Knowledge, Patterns, Predictions
+from streams.web.resources.plans import Plans
+from streams.web.resources.reports import Reports
+from streams.web.resources.service import Service
+from streams.web.resources.tables import Tables
 
 
 def create_app(
@@ -36,178 +40,40 @@ def create_app(
     web: WebOptions,
     peers: PeerDirectory | None = None,
 ) -> Starlette:
-    """The views of one worker as an ASGI app; without ``peers`` it knows its own rows only."""
-    views = _Views(source, registry, peers)
+    """Without ``peers`` the worker knows its own rows only; without a token in ``web`` the routes
+    that write refuse everybody."""
+    writable = web.token is not None
+    lookup, relay = Lookup(source, peers), Relay(source, peers)
+    rows = Rows(source, lookup, relay)
+    sweep, commands = Sweep(source, rows), Commands(source)
+    found = Records(rows, sweep)
+    described: list[Operation] = []
+    described += operations(
+        [
+            Service(source, registry, peers=bool(peers and peers.peers)),
+            Tables(source, lookup),
+            Forecasts(source, relay, writable=writable),
+            Accuracy(source, relay),
+            Predictions(rows),
+            Patterns(rows, source),
+            Knowledge(rows),
+            Ingest(source),
+            Goals(rows, sweep, found, commands),
+            Plans(sweep, found, commands),
+            ControlPanel(source, rows, sweep, commands),
+            Reports(source, sweep),
+            Diagnosis(source, sweep),
+            Description(described),
+        ]
+    )
     app = Starlette(
-        routes=[
-            Route("/api", views.api),
-            Route("/health", views.health),
-            Route("/health/live", views.live),
-            Route("/health/ready", views.ready),
-            Route("/metrics", views.metrics),
-            Route("/partitions", views.partitions),
-            Route("/tables", views.tables),
-            Route("/tables/{name}", views.listing),
-            Route("/tables/{name}/{key:path}", views.row),
-            Route("/dashboard", dashboard),
-            *api_routes(source, peers, web),
-        ],
+        routes=routes(described, writable=writable),
         middleware=[Middleware(Guard, options=web)],
         exception_handlers={
-            HTTPException: _on_http_error,
-            GoalstreamError: _on_refusal,
-            Exception: _on_bug,
+            HTTPException: on_http_error,
+            GoalstreamError: on_refusal,
+            Exception: on_bug,
         },
     )
     app.router.redirect_slashes = False
     return app
-
-
-class _Views:
-    def __init__(
-        self, source: ViewSource, registry: CollectorRegistry, peers: PeerDirectory | None
-    ) -> None:
-        self._source = source
-        self._registry = registry
-        self._peers = peers
-        self._lookup = Lookup(source, peers)
-
-    async def live(self, _request: Request) -> Response:
-        return _probe(self._source.live())
-
-    async def ready(self, _request: Request) -> Response:
-        return _probe(self._source.ready())
-
-    async def health(self, _request: Request) -> Response:
-        live, ready = self._source.live(), self._source.ready()
-        body = {
-            "status": status_of(live, ready),
-            "timestamp": time.time_ns() // 1_000_000,
-            "live": _health(live),
-            "ready": _health(ready),
-        }
-        return answer(body, 200 if live.ok else 503)
-
-    async def api(self, _request: Request) -> Response:
-        features = ["health", "metrics", "tables", "forecasting", "autonomous", "dashboard"]
-        if self._peers is not None and self._peers.peers:
-            features.append("peers")
-        body = {
-            "name": NAME,
-            "version": __version__,
-            "features": features,
-            "status": status_of(self._source.live(), self._source.ready()),
-            "tables": [table.name for table in self._source.tables()],
-        }
-        return answer(body)
-
-    async def metrics(self, request: Request) -> Response:
-        encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return plain(encode(self._registry), media_type)
-
-    async def partitions(self, _request: Request) -> Response:
-        owned = sorted(self._source.owned())
-        return answer(Claims(self._source.partition_count(), owned))
-
-    async def tables(self, request: Request) -> Response:
-        query(request, ())
-        return answer({"tables": [_described(table) for table in self._source.tables()]})
-
-    async def listing(self, request: Request) -> Response:
-        params = query(request, ("after", "all", "limit"))
-        after, limit, everywhere = params.get("after", ""), _limit(params), _flag(params, "all")
-        table = self._table(request)
-        if everywhere and not is_hop(request):
-            return answer(await self._lookup.page_of_all(table, after, limit))
-        return answer(self._lookup.page(table, after, limit))
-
-    async def row(self, request: Request) -> Response:
-        query(request, ())
-        table, key = self._table(request), request.path_params["key"]
-        if not key:
-            raise Refused(
-                400, "the key is empty", field="key", value="", remedy=f"GET {table_path(table)}"
-            )
-        return answer(await self._lookup.row(table, key, local=is_hop(request)))
-
-    def _table(self, request: Request) -> str:
-        name = request.path_params["name"]
-        known = sorted(table.name for table in self._source.tables())
-        if name not in known:
-            raise Refused(
-                404,
-                "no such table",
-                field="table",
-                value=name,
-                remedy=f"use one of: {', '.join(known)}",
-            )
-        return name
-
-
-def _limit(params: dict[str, str]) -> int:
-    text = params.get("limit", str(LIMIT_DEFAULT))
-    limit = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= limit <= LIMIT_MAX:
-        raise Refused(
-            400, "not a page size", field="limit", value=text, remedy=f"use 1 to {LIMIT_MAX}"
-        )
-    return limit
-
-
-def _flag(params: dict[str, str], name: str) -> bool:
-    text = params.get(name, "false")
-    if text not in ("true", "false"):
-        raise Refused(400, "not a flag", field=name, value=text, remedy="use true or false")
-    return text == "true"
-
-
-def _probe(health: Health) -> Response:
-    return answer(_health(health), 200 if health.ok else 503)
-
-
-def _health(health: Health) -> dict[str, object]:
-    return {"ok": health.ok, "reason": health.reason, "detail": health.detail}
-
-
-def _described(table: TableInfo) -> dict[str, object]:
-    return {
-        "name": table.name,
-        "description": table.description,
-        "key": table.key,
-        "by_entity": table.by_entity,
-        "href": table_path(table.name),
-    }
-
-
-async def _on_refusal(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, GoalstreamError)
-    return refusal(error)
-
-
-async def _on_http_error(request: Request, error: Exception) -> Response:
-    """What Starlette itself refuses: paths and methods without a route."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "GET")
-        field, value, remedy = "method", request.method, f"here: {allowed}"
-    else:
-        field, value, remedy = (
-            "path",
-            request.scope["path"],
-            "GET /api, GET /tables and GET /openapi.json say what is here",
-        )
-    headers = dict(error.headers or {})
-    return refusal(
-        Refused(
-            error.status_code,
-            error.detail.lower(),
-            field=field,
-            value=value,
-            remedy=remedy,
-            headers=headers,
-        )
-    )
-
-
-async def _on_bug(_request: Request, _error: Exception) -> Response:
-    return refusal(Refused(500, "internal error", remedy="the worker's log has the cause"))

@@ -6,14 +6,30 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from starlette.responses import Response
 
 from streams.core.kernel.timers import EVERYBODY
+from streams.core.safety.commands import set_mode
+from streams.core.safety.modes import Controls
+from streams.errors import InvalidRecord
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
-from streams.web.answers import answer
-from streams.web.ingest import now_ms, require_token
-from streams.web.source import ViewSource
+from streams.web.group.source import ViewSource
+from streams.web.http.errors import Refused
+from streams.web.http.requests import Message, Name, Text, now_ms
+
+
+class Said(Message, frozen=True, kw_only=True):
+    """Who wants it, and why. The name is taken as given: the token does not tell people apart."""
+
+    by: Text = ""
+    reason: Text = ""
+
+
+class Signed(Message, frozen=True, kw_only=True):
+    """Who decides, and why."""
+
+    by: Name
+    reason: Text = ""
 
 
 class WrittenAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,20 +53,15 @@ class RequestedAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Commands:
-    """Writes requests. It needs a token to be set."""
+    """Writes requests."""
 
-    def __init__(self, source: ViewSource, *, writable: bool) -> None:
+    def __init__(self, source: ViewSource) -> None:
         self._source = source
-        self._writable = writable
 
-    def require_token(self) -> None:
-        """Refused with 403 when no token is set."""
-        require_token(writable=self._writable)
-
-    async def goal(self, goal: Goal, message: str) -> Response:
+    async def goal(self, goal: Goal, message: str) -> RequestedAnswer:
         """Write a user's goal, or a change of one."""
         written = await self._source.publish("goals", [goal])
-        return requested(goal.goal_id, goal.timestamp, message, written)
+        return _requested(goal.goal_id, goal.timestamp, message, written)
 
     async def to_entity(
         self,
@@ -61,15 +72,15 @@ class Commands:
         target: str = "",
         arguments: Mapping[str, str] | None = None,
         by: str = "",
-    ) -> Response:
+    ) -> RequestedAnswer:
         """Write a command to one entity."""
         record = _command(entity_id, command, target, arguments, by)
         written = await self._source.publish("commands", [record])
-        return requested(record.command_id, record.timestamp, message, written)
+        return _requested(record.command_id, record.timestamp, message, written)
 
     async def to_entities(
         self, entity_ids: Sequence[str], command: str, message: str, *, by: str = ""
-    ) -> Response:
+    ) -> RequestedAnswer:
         """Write a command to each of some entities."""
         id_, now = str(uuid.uuid4()), now_ms()
         records = [
@@ -83,7 +94,7 @@ class Commands:
             for number, entity_id in enumerate(entity_ids)
         ]
         written = await self._source.publish("commands", records)
-        return requested(id_, now, message, written)
+        return _requested(id_, now, message, written)
 
     async def to_all(
         self,
@@ -93,7 +104,7 @@ class Commands:
         arguments: Mapping[str, str] | None = None,
         by: str = "",
         unchanged: bool = False,
-    ) -> Response:
+    ) -> RequestedAnswer:
         """Write a command once to every partition.
 
         With ``unchanged`` the answer says that nothing is going to change. It is written all the
@@ -101,19 +112,20 @@ class Commands:
         """
         record = _command(EVERYBODY, command, "", arguments, by)
         written = await self._source.broadcast("commands", record)
-        return requested(record.command_id, record.timestamp, message, written, unchanged=unchanged)
+        return _requested(
+            record.command_id, record.timestamp, message, written, unchanged=unchanged
+        )
 
 
-def requested(
+def _requested(
     id_: str,
     timestamp: int,
     message: str,
     written: Sequence[Written],
     *,
     unchanged: bool = False,
-) -> Response:
-    """202 with where the record was put; 200 when it changes nothing."""
-    body = RequestedAnswer(
+) -> RequestedAnswer:
+    return RequestedAnswer(
         status="unchanged" if unchanged else "requested",
         timestamp=timestamp,
         message=message,
@@ -121,7 +133,24 @@ def requested(
         topic=written[0].topic,
         written=[WrittenAt(partition=at.partition, offset=at.offset) for at in written],
     )
-    return answer(body, 200 if unchanged else 202)
+
+
+def mode_arguments(given: Mapping[str, str], autonomous: bool | None) -> dict[str, str]:
+    """The arguments of ``mode.set``; Refused with 422 for those that it cannot have."""
+    arguments = {name: value for name, value in given.items() if value}
+    if autonomous is not None:
+        arguments["autonomous"] = str(autonomous).lower()
+    try:
+        set_mode(Controls(), arguments, by="", now=0)
+    except InvalidRecord as error:
+        raise Refused(
+            422,
+            error.message,
+            field=error.field.removeprefix("arguments."),
+            value=error.value,
+            remedy=error.remedy,
+        ) from None
+    return arguments
 
 
 def _command(

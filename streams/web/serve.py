@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 from streams.runtime.worker import Worker
 from streams.web.app import create_app
-from streams.web.options import WebOptions
-from streams.web.peers import PeerDirectory, open_peer_client
-from streams.web.server import WebServer
+from streams.web.group.peers import PeerDirectory, open_peer_client
+from streams.web.http.options import WebOptions
+from streams.web.http.server import WebServer
 from streams.web.worker_source import WorkerSource
 
 

@@ -13,7 +13,7 @@ from streams.records import Event, Record
 from streams.runtime.publisher import Written
 from streams.runtime.views import PARTITION
 from streams.runtime.worker import Worker
-from streams.web.source import AutonomyFacts, Health, History, Page, TableInfo
+from streams.web.group.source import AutonomyFacts, Health, History, Page, TableInfo
 
 
 class WorkerSource:

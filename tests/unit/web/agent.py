@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import msgspec
+from starlette.types import ASGIApp
 
 from streams.core.goals.report import AchievementReport
 from streams.core.learning.insights import Insights
@@ -113,6 +116,36 @@ def operator(source: MemorySource, *, token: str | None = TOKEN) -> httpx.AsyncC
     if token:
         web.headers["Authorization"] = f"Bearer {token}"
     return web
+
+
+async def live_lines(app: ASGIApp, query: bytes, count: int) -> list[Mapping[str, Any]]:
+    """The first ``count`` lines of the live view, after each of which the reader is asked on."""
+    seen: list[Mapping[str, Any]] = []
+    enough = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await enough.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body" and message.get("body"):
+            seen.append(msgspec.json.decode(message["body"].removeprefix(b"data: ")))
+            if len(seen) == count:
+                enough.set()
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": f"{API}/live",
+        "raw_path": f"{API}/live".encode(),
+        "query_string": query,
+        "headers": [(b"host", b"localhost")],
+        "server": ("127.0.0.1", 5003),
+        "http_version": "1.1",
+        "scheme": "http",
+    }
+    await app(scope, receive, send)
+    return seen
 
 
 def error(response: httpx.Response) -> tuple[int, str]:

@@ -28,7 +28,7 @@ const document = {
 async function fetch(url, {headers}) {
   asked.push({url, headers});
   const found = answers[url.split("?")[0]];
-  const refused = {error: {message: "no such path", remedy: "try another"}};
+  const refused = {detail: "no such path", remedy: "try another"};
   return {ok: found !== undefined, json: async () => found ?? refused};
 }
 

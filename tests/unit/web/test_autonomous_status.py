@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
 
 from streams.core.goals.report import report
 from streams.core.goals.state import Goals
@@ -30,9 +28,10 @@ from streams.records import (
     StepStatus,
 )
 from streams.runtime.metrics import WorkerMetrics
-from streams.web import WebOptions, create_app, sweep
+from streams.web import WebOptions, create_app
+from streams.web.group import sweep
 from tests.unit.core.partition_kit import START, Bench, goal
-from tests.unit.web.agent import API, NOW, AgentSource, error, operator
+from tests.unit.web.agent import API, NOW, AgentSource, error, live_lines, operator
 from tests.unit.web.group import Group
 
 HOUR = 3_600_000
@@ -315,36 +314,6 @@ async def test_the_report_comes_within_a_second_whatever_hangs(source: AgentSour
 # --- live view -----------------------------------------------------------------------------
 
 
-async def lines(app: ASGIApp, query: bytes, count: int) -> list[Mapping[str, Any]]:
-    """The first ``count`` lines of the live view, after each of which the reader is asked on."""
-    seen: list[Mapping[str, Any]] = []
-    enough = asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        await enough.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.body" and message.get("body"):
-            seen.append(msgspec.json.decode(message["body"].removeprefix(b"data: ")))
-            if len(seen) == count:
-                enough.set()
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": f"{API}/live",
-        "raw_path": f"{API}/live".encode(),
-        "query_string": query,
-        "headers": [(b"host", b"localhost")],
-        "server": ("127.0.0.1", 5003),
-        "http_version": "1.1",
-        "scheme": "http",
-    }
-    await app(scope, receive, send)
-    return seen
-
-
 @pytest.mark.spec("S1-168")
 async def test_the_live_view_moves_when_a_goal_is_achieved(
     source: AgentSource, monkeypatch: pytest.MonkeyPatch
@@ -361,10 +330,10 @@ async def test_the_live_view_moves_when_a_goal_is_achieved(
             source.add_achievements(total=1, achieved=1)
         await sleep(0)
 
-    monkeypatch.setattr("streams.web.autonomous.asyncio.sleep", achieve_meanwhile)
+    monkeypatch.setattr("streams.web.resources.reports.asyncio.sleep", achieve_meanwhile)
     app = create_app(source, CollectorRegistry(), WebOptions())
 
-    first, second, *_ = await lines(app, b"", 2)
+    first, second, *_ = await live_lines(app, b"", 2)
 
     assert pauses[0] == 10.0
     assert (first["active_goals"], first["goals_created"], first["goals_achieved"]) == (1, 1, 0)

@@ -223,4 +223,5 @@ async def test_an_analysis_that_cannot_be_asked_for_is_no_success(
     response = await web.post(f"{API}/analysis/trigger", json={"entity_id": "shop"})
 
     assert error(response) == (503, "topic")
-    assert "status" not in response.json()
+    assert response.json()["status"] == 503
+    assert "id" not in response.json()

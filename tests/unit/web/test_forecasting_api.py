@@ -16,7 +16,7 @@ from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.model_results import AnchorAccuracy, RunningAccuracy
 from streams.web import Health
-from streams.web.forecasting import STEPS_MAX, _shown
+from streams.web.resources.forecasts import STEPS_MAX, _shown
 from tests.unit.web.group import TOKEN, Group
 from tests.unit.web.memory import MemorySource
 from tests.unit.web.series import HOUR, MINUTE, RECORD_TIME, START

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.records import Event, Metric, Tag
-from streams.web import requests
-from streams.web.answers import Refused
-from streams.web.ingest import MetricBatch
-from streams.web.requests import message_of
+from streams.web.http import requests
+from streams.web.http.errors import Refused
+from streams.web.http.requests import message_of
+from streams.web.resources.ingest import MetricBatch
 from tests.unit.web.group import TOKEN, Group
 from tests.unit.web.memory import MemorySource
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.web.answers import Item, Listing
-from streams.web.lookup import merge
+from streams.web.group.lookup import Item, Listing, merge
 from tests.unit.web.group import TOKEN, Group, respond
 from tests.unit.web.memory import MemorySource
 

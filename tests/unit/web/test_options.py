@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from streams.errors import ConfigError
 from streams.web import WebOptions
-from streams.web.options import peer_addresses, read_token
+from streams.web.http.options import peer_addresses, read_token
 from tests.unit.web.group import TOKEN
 
 

@@ -11,7 +11,7 @@ import pytest
 from streams.core.config import CoreConfig
 from streams.core.patterns.config import PatternConfig
 from streams.records import Event
-from streams.web.pattern_analysis import EVENTS_MAX
+from streams.web.resources.knowledge import EVENTS_MAX
 from streams.web.worker_source import WorkerSource
 from tests.unit.web.group import TOKEN, Group
 from tests.unit.web.memory import MemorySource

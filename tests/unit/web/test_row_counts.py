@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from streams.records import GoalStatus, PatternType
-from streams.web import TableInfo, row_counts
+from streams.web import TableInfo
+from streams.web.resources import knowledge
 from tests.unit.web.group import Group
 from tests.unit.web.memory import MemorySource
 
@@ -48,7 +49,7 @@ async def test_every_kind_is_counted_even_when_there_is_none() -> None:
 
 
 async def test_rows_of_all_workers_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_counts, "_PAGE", 3)
+    monkeypatch.setattr(knowledge, "_PAGE", 3)
     group, here, there = Group(), worker(1, 2, 3), worker(0)
     fill(here, "a", achieved=4, active=1, anomalies=2)
     fill(there, "shop", achieved=1, active=3, anomalies=5)
@@ -74,8 +75,8 @@ async def test_what_is_missing_is_said() -> None:
 
 
 async def test_there_is_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_counts, "_PAGE", 2)
-    monkeypatch.setattr(row_counts, "_PAGES", 3)
+    monkeypatch.setattr(knowledge, "_PAGE", 2)
+    monkeypatch.setattr(knowledge, "_PAGES", 3)
     source = worker(0, 1, 2, 3)
     fill(source, "a", achieved=7, active=0, anomalies=6)
     web = Group().add("localhost", source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from statistics import fmean
 from typing import Any
 
@@ -14,24 +15,119 @@ from streams.core.execution.report import result
 from streams.core.learning.insights import COMMON, Failure, Insights, LessonLearned, Rate
 from streams.core.safety.config import lowest
 from streams.core.safety.modes import Controls, Mode
-from streams.records import GoalType, PatternType, Plan, PlanStatus
-from streams.web.autonomous_goals import counts, counts_by_status
-from streams.web.control_messages import (
-    Control,
-    Execution,
-    ExecutorStatistics,
-    ForecastingSummary,
-    GoalTotals,
-    LearningInsights,
-    PatternTotals,
-)
-from streams.web.source import AutonomyFacts
-from streams.web.sweep import Swept, all_complete, all_unavailable
+from streams.records import GoalStatus, GoalType, PatternType, Plan, PlanStatus
+from streams.web.group.source import AutonomyFacts
+from streams.web.group.sweep import Swept, all_complete, all_unavailable
 
 SHOWN = 20
 """Rows of a kind in a report."""
 LESSONS = 20
 _NOTHING = Controls()
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """What operators permit, as the partitions have applied it."""
+
+    running: bool
+    """Whether the agent runs on every partition."""
+    autonomous: bool
+    """Whether goals are set and pursued without a person, on every partition."""
+    mode: Mode
+    """The most that is permitted; the lowest of all partitions."""
+    goal_types: dict[str, Mode]
+    """What was set by command for goals of a type."""
+    loops: dict[str, Mode]
+    killed: str
+    """Why the kill switch is on; empty while it is off."""
+    changed_by: str
+    changed_at: int | None
+    settled: bool
+    """Whether every partition was looked at and all say the same."""
+
+
+class ExecutorStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over entities."""
+
+    total_executions: int
+    """Plans that were carried out and ended."""
+    successful_executions: int
+    failed_executions: int
+    total_actions_executed: int
+    """Actions of plans that succeeded."""
+    average_execution_time: float | None
+    """Seconds a plan; null before the first."""
+    last_execution_time: int | None
+    """When the latest plan ended, ms."""
+    active_executions: int
+    scheduled_plans: int
+    """Those that wait among them."""
+    success_rate: float | None
+    """0..1 of the plans carried out; null before the first."""
+    action_success_rates: dict[str, Rate]
+    complete: bool
+    unavailable: list[str]
+
+
+class LearningInsights(msgspec.Struct, frozen=True, kw_only=True):
+    """What was learned from outcomes, over entities."""
+
+    enabled: bool
+    action_success_rates: dict[str, Rate]
+    """By action type, of the latest outcomes."""
+    best_strategies: dict[str, str]
+    """By goal type: the strategy that is best for most entities."""
+    common_failures: list[Failure]
+    """The most frequent first."""
+    lessons_learned: list[LessonLearned]
+    """The latest first."""
+    convergence: float | None
+    """How settled the success rates are, 0..1: the mean over entities; null before any are."""
+    complete: bool
+    unavailable: list[str]
+
+
+class GoalTotals(msgspec.Struct, frozen=True, kw_only=True):
+    total_goals: int
+    """Goals set so far."""
+    achieved_goals: int
+    active_goals: int
+    achievement_rate: float
+    """Achieved of all that were set, 0..1; 0 when there were none."""
+    by_type: dict[str, int]
+    """Goals known now: open ones and lately closed ones."""
+    by_status: dict[str, int]
+    achievements: list[object]
+    """The latest ones, the latest first."""
+
+
+class PatternTotals(msgspec.Struct, frozen=True, kw_only=True):
+    total: int
+    by_type: dict[str, int]
+    patterns: list[object]
+    """The surest ones, 20 at most."""
+
+
+class ForecastingSummary(msgspec.Struct, frozen=True, kw_only=True):
+    predictions: int
+    """Breaches predicted now."""
+    patterns: dict[str, int]
+    """Known patterns by type."""
+    last_analysis_time: int | None
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a plan."""
+
+    plan_id: str
+    goal_id: str
+    entity_id: str
+    success: bool
+    ended_at: int | None
+    execution_time_ms: int
+    actions_completed: tuple[str, ...]
+    actions_failed: tuple[str, ...]
+    lessons_learned: tuple[str, ...]
+    reason: str
 
 
 def control_of(swept: Swept, facts: AutonomyFacts, partitions: int) -> Control:
@@ -67,6 +163,12 @@ def counters_of(swept: Swept) -> Totals:
             else:
                 setattr(total, name, mine + its)
     return total
+
+
+def counts(kinds: type[StrEnum], found: Iterable[str]) -> dict[str, int]:
+    """How often each kind occurs, those that do not among them."""
+    counter = Counter(found)
+    return {kind.value: counter[kind.value] for kind in kinds}
 
 
 def executor_of(found: Mapping[str, Swept]) -> ExecutorStatistics:
@@ -112,7 +214,7 @@ def goals_of(goals: Swept, achievements: Swept) -> GoalTotals:
     """From the tables ``goals`` and ``achievements``."""
     total = sum(row["total_goals"] for row in achievements.rows)
     achieved = sum(row["achieved_goals"] for row in achievements.rows)
-    by_status = counts_by_status(goals.rows)
+    by_status = counts(GoalStatus, (row["status"] for row in goals.rows))
     latest = [one for row in achievements.rows for one in row["recent_achievements"]]
     latest.sort(key=lambda one: one["achievement_time"], reverse=True)
     return GoalTotals(
@@ -120,7 +222,7 @@ def goals_of(goals: Swept, achievements: Swept) -> GoalTotals:
         achieved_goals=achieved,
         active_goals=by_status["active"] + by_status["in_progress"],
         achievement_rate=achieved / total if total else 0.0,
-        by_type={kind: sum(row["goal_type"] == kind for row in goals.rows) for kind in GoalType},
+        by_type=counts(GoalType, (row["goal_type"] for row in goals.rows)),
         by_status=by_status,
         achievements=latest[:SHOWN],
     )
@@ -131,7 +233,7 @@ def patterns_of(swept: Swept) -> PatternTotals:
     surest = sorted(swept.rows, key=lambda row: -row["confidence"])
     return PatternTotals(
         total=len(swept.rows),
-        by_type=counts(PatternType, (PatternType(row["pattern_type"]) for row in swept.rows)),
+        by_type=counts(PatternType, (row["pattern_type"] for row in swept.rows)),
         patterns=list(surest[:SHOWN]),
     )
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import Request
-from starlette.responses import Response
 
 from streams.records import Event, Metric, Record, Tag
-from streams.web.answers import Refused, answer
-from streams.web.requests import Message, Name, body_as
-from streams.web.source import SeriesSource
-from streams.wire.checks import LAST_TIMESTAMP
+from streams.web.group.source import SeriesSource
+from streams.web.http.requests import Message, Millis, Name, millis_of, now_ms, out_of_range
+from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
 BATCH_MAX = 1000
 SYSTEM = "system"
@@ -26,8 +22,6 @@ SYSTEM = "system"
 
 _METRIC_ALIASES = {"entity": "entity_id", "metric": "name", "metric_name": "name"}
 _EVENT_ALIASES = {"entity": "entity_id"}
-
-Millis = Annotated[int, Meta(ge=1, le=LAST_TIMESTAMP)]
 
 
 class MetricMessage(Message, frozen=True, kw_only=True):
@@ -103,80 +97,76 @@ class WrittenAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ingest:
-    """The routes that write. They need a token to be set: whoever reaches an open port may only
-    read."""
+    """The routes that write what was measured and what happened."""
 
-    def __init__(self, source: SeriesSource, *, writable: bool) -> None:
+    def __init__(self, source: SeriesSource) -> None:
         self._source = source
-        self._writable = writable
 
-    async def metric(self, request: Request) -> Response:
-        return await self._metric(request, MetricMessage)
+    @at("POST", f"{FORECASTING}/metrics", 202, writes=True)
+    async def metric(self, body: MetricMessage) -> WrittenAnswer:
+        """Write a metric."""
+        return await self._write("metrics", [_metric(body, now_ms())])
 
-    async def system_metric(self, request: Request) -> Response:
-        return await self._metric(request, SystemMetricMessage)
+    @at("POST", f"{AUTONOMOUS}/metrics", 202, writes=True)
+    async def system_metric(self, body: SystemMetricMessage) -> WrittenAnswer:
+        """Write a metric, of the whole system when it names no entity."""
+        return await self.metric(body)
 
-    async def metrics(self, request: Request) -> Response:
-        require_token(writable=self._writable)
-        batch, now = await body_as(request, MetricBatch), now_ms()
+    @at("POST", f"{FORECASTING}/metrics/batch", 202, writes=True)
+    async def metrics(self, body: MetricBatch) -> WrittenAnswer:
+        """Write metrics, all or none."""
+        now = now_ms()
         records = [
             _metric(message, now, f"metrics[{index}].")
-            for index, message in enumerate(batch.metrics)
+            for index, message in enumerate(body.metrics)
         ]
         return await self._write("metrics", records)
 
-    async def event(self, request: Request) -> Response:
-        return await self._event(request, EventMessage)
-
-    async def system_event(self, request: Request) -> Response:
-        return await self._event(request, SystemEventMessage)
-
-    async def _metric(self, request: Request, kind: type[MetricMessage]) -> Response:
-        require_token(writable=self._writable)
-        message = await body_as(request, kind)
-        return await self._write("metrics", [_metric(message, now_ms())])
-
-    async def _event(self, request: Request, kind: type[EventMessage]) -> Response:
-        require_token(writable=self._writable)
-        message = await body_as(request, kind)
+    @at("POST", f"{FORECASTING}/events", 202, writes=True)
+    async def event(self, body: EventMessage) -> WrittenAnswer:
+        """Write an event."""
         event = Event(
-            entity_id=message.entity_id,
-            entity_type=message.entity_type,
-            timestamp=moment_of(message.timestamp, now_ms()),
-            correlation_id=message.correlation_id,
-            event_id=message.event_id or str(uuid.uuid4()),
-            event_type=message.event_type,
-            source=message.source,
-            metadata=message.metadata,
+            entity_id=body.entity_id,
+            entity_type=body.entity_type,
+            timestamp=_moment(body.timestamp, now_ms()),
+            correlation_id=body.correlation_id,
+            event_id=body.event_id or str(uuid.uuid4()),
+            event_type=body.event_type,
+            source=body.source,
+            metadata=body.metadata,
         )
         return await self._write("events", [event])
 
-    async def _write(self, topic: str, records: Sequence[Record]) -> Response:
+    @at("POST", f"{AUTONOMOUS}/events", 202, writes=True)
+    async def system_event(self, body: SystemEventMessage) -> WrittenAnswer:
+        """Write an event, to the whole system when it names no entity."""
+        return await self.event(body)
+
+    async def _write(self, topic: str, records: Sequence[Record]) -> WrittenAnswer:
         written = await self._source.publish(topic, records)
-        body = WrittenAnswer(
+        return WrittenAnswer(
             accepted=len(records),
             topic=written[0].topic,
             records=[
                 WrittenRecord(
-                    partition=at.partition,
-                    offset=at.offset,
+                    partition=place.partition,
+                    offset=place.offset,
                     timestamp=record.timestamp,
                     event_id=record.event_id if isinstance(record, Event) else "",
                 )
-                for record, at in zip(records, written, strict=True)
+                for record, place in zip(records, written, strict=True)
             ],
         )
-        return answer(body, 202)
 
 
 def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     """The record; ``prefix`` is what leads to its fields in the request."""
     if not math.isfinite(message.value):
-        raise _bad(f"{prefix}value", message.value, "use a finite number")
+        raise out_of_range(f"{prefix}value", message.value, "use a finite number")
     return Metric(
         entity_id=message.entity_id,
         entity_type=message.entity_type,
-        timestamp=moment_of(message.timestamp, now, prefix),
+        timestamp=_moment(message.timestamp, now, prefix),
         correlation_id=message.correlation_id,
         name=message.name,
         value=message.value,
@@ -186,38 +176,6 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     )
 
 
-def require_token(*, writable: bool) -> None:
-    """Refused with 403 unless a token is set: whoever reaches an open port may only read."""
-    if not writable:
-        raise Refused(
-            403,
-            "what changes anything is accepted from readers with a token only, and none is set",
-            field="web.token_file",
-            remedy="set web.token_file (openssl rand -hex 32 > FILE), restart, and send "
-            "'Authorization: Bearer' with the token",
-        )
-
-
-def millis_of(given: int | datetime, prefix: str = "", name: str = "timestamp") -> int:
-    """A moment in ms; Refused when it lies before 1970. ``prefix`` leads to its field ``name`` in
-    the request."""
-    if isinstance(given, int):
-        return given
-    aware = given if given.tzinfo else given.replace(tzinfo=UTC)
-    millis = round(aware.timestamp() * 1000)
-    if not 1 <= millis <= LAST_TIMESTAMP:
-        raise _bad(f"{prefix}{name}", given.isoformat(), "use a time from 1970 on")
-    return millis
-
-
-def moment_of(given: int | datetime | None, now: int, prefix: str = "") -> int:
+def _moment(given: int | datetime | None, now: int, prefix: str = "") -> int:
     """A moment in ms, ``now`` when none is given."""
     return now if given is None else millis_of(given, prefix)
-
-
-def _bad(field: str, value: object, remedy: str) -> Refused:
-    return Refused(422, "out of range", field=field, value=value, remedy=remedy)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,73 +3,75 @@
 from __future__ import annotations
 
 from typing import TypeVar
-from urllib.parse import unquote
 
 import msgspec
-from starlette.requests import Request
 
 from streams.records import Goal, Plan
-from streams.web.answers import Refused, not_now
-from streams.web.requests import Message, Name, message_of
-from streams.web.rows import Rows
-from streams.web.sweep import Sweep
+from streams.web.group.rows import Rows
+from streams.web.group.sweep import Sweep
+from streams.web.http.errors import Refused, not_now
+from streams.web.http.requests import Message, Name
 
 _R = TypeVar("_R", Goal, Plan)
+_LISTS = {"goal_id": "/api/forecasting/goals", "plan_id": "/api/autonomous/plans"}
 
 
-class Identity(Message, frozen=True, kw_only=True):
-    """What a path names."""
+class GoalPath(Message, frozen=True, kw_only=True):
+    """A goal; without its entity it is searched for."""
 
-    id: Name
+    goal_id: Name
     entity_id: Name | None = None
 
 
-class EntityRows:
+class PlanPath(Message, frozen=True, kw_only=True):
+    """A plan."""
+
+    plan_id: Name
+    entity_id: Name
+
+
+class Records:
     """Finds records in tables whose keys are an entity and an id."""
 
     def __init__(self, rows: Rows, sweep: Sweep) -> None:
         self._rows = rows
         self._sweep = sweep
 
-    async def goal(self, request: Request) -> Goal:
+    async def goal(self, path: GoalPath, *, local: bool) -> Goal:
         """The goal that the path names; Refused with 404, or with 503 when nobody can say."""
-        return await self._find(request, "goals", Goal)
+        return await self._find("goals", path.entity_id, path.goal_id, Goal, local)
 
-    async def plan(self, request: Request) -> Plan:
+    async def plan(self, path: PlanPath, *, local: bool) -> Plan:
         """The same for plans."""
-        return await self._find(request, "plans", Plan)
+        return await self._find("plans", path.entity_id, path.plan_id, Plan, local)
 
-    async def plans_of(self, request: Request, goal: Goal) -> list[Plan]:
+    async def plans_of(self, goal: Goal, *, local: bool) -> list[Plan]:
         """The known plans of a goal, in order of their attempts."""
-        found = await self._sweep.read(request, ["plans"], goal.entity_id)
+        found = await self._sweep.read(["plans"], goal.entity_id, local=local)
         plans = [as_record(row, Plan) for row in found["plans"].rows]
         return sorted((p for p in plans if p.goal_id == goal.goal_id), key=age)
 
-    async def _find(self, request: Request, table: str, kind: type[_R]) -> _R:
-        name = "goal_id" if kind is Goal else "plan_id"
-        parts = {key: unquote(part) for key, part in request.path_params.items()}
-        named = message_of(
-            {"id" if key == name else key: part for key, part in parts.items()},
-            Identity,
-            strict=True,
-        )
-        if named.entity_id is not None:
-            row = await self._rows.one(request, table, named.entity_id, named.id)
+    async def _find(
+        self, table: str, entity_id: str | None, id_: str, kind: type[_R], local: bool
+    ) -> _R:
+        name = f"{table.removesuffix('s')}_id"
+        if entity_id is not None:
+            row = await self._rows.one(table, entity_id, id_, local=local)
             if row is None:
-                raise _unknown(name, named.id)
+                raise _unknown(name, id_)
             return as_record(row, kind)
-        swept = (await self._sweep.read(request, [table]))[table]
+        swept = (await self._sweep.read([table], local=local))[table]
         for row in swept.rows:
-            if row[name] == named.id:
+            if row[name] == id_:
                 return as_record(row, kind)
         if not swept.complete:
             raise not_now(
                 "not found yet: not everything could be looked at",
                 field=name,
-                value=named.id,
-                remedy=f"name the entity in front: /{table}/ENTITY/{named.id}",
+                value=id_,
+                remedy=f"name the entity in front: /{table}/ENTITY/{id_}",
             )
-        raise _unknown(name, named.id)
+        raise _unknown(name, id_)
 
 
 def as_record(row: object, kind: type[_R]) -> _R:
@@ -89,5 +91,5 @@ def _unknown(name: str, value: str) -> Refused:
         f"no such {what}, open or lately closed",
         field=name,
         value=value,
-        remedy=f"GET /api/autonomous/{what}s lists the {what}s",
+        remedy=f"GET {_LISTS[name]} lists the {what}s",
     )

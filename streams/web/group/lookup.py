@@ -10,23 +10,43 @@ from typing import TypeVar
 import msgspec
 
 from streams.errors import Unavailable
-from streams.web.answers import (
-    ErrorBody,
-    Item,
-    Listing,
-    Refused,
-    Row,
-    nobody_has,
-    not_now,
-    partitions_unknown,
-)
-from streams.web.peers import PeerDirectory, Reply, table_path
-from streams.web.source import ViewSource
+from streams.web.group.peers import PeerDirectory, Reply, table_path
+from streams.web.group.relay import nobody_has, partitions_unknown
+from streams.web.group.source import ViewSource
+from streams.web.http.errors import Refusal, Refused, not_now
 
 _T = TypeVar("_T")
+
+
+class Item(msgspec.Struct, frozen=True):
+    key: str
+    value: object
+
+
+class Row(msgspec.Struct, frozen=True):
+    table: str
+    key: str
+    value: object
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """Rows in ascending order of their keys."""
+
+    table: str
+    items: list[Item]
+    next: str | None
+    """Value of ``after`` for the following page; null at the end."""
+    partitions: list[int]
+    """Partitions whose rows were looked at."""
+    complete: bool
+    """Whether these are all partitions of the group."""
+    unavailable: list[str] = []
+    """Peers that did not answer."""
+
+
 _row = msgspec.json.Decoder(Row)
 _listing = msgspec.json.Decoder(Listing)
-_error = msgspec.json.Decoder(ErrorBody)
+_error = msgspec.json.Decoder(Refusal)
 
 
 class Lookup:
@@ -177,7 +197,7 @@ def _decoded(decoder: msgspec.json.Decoder[_T], reply: Reply) -> _T | None:
         return None
 
 
-def _misses_key(reply: Reply) -> ErrorBody | None:
+def _misses_key(reply: Reply) -> Refusal | None:
     """What a peer says that looked for the key in vain; None for any other answer."""
     body = _decoded(_error, reply) if reply.status == 404 else None
     return body if body and body.error.field == "key" else None

@@ -6,13 +6,23 @@ from typing import TypeVar
 
 import msgspec
 
-from streams.web.answers import ErrorBody, Refused, nobody_has, partitions_unknown
-from streams.web.peers import PeerDirectory, Reply
-from streams.web.source import ViewSource
+from streams.web.group.peers import PeerDirectory, Reply
+from streams.web.group.source import ViewSource
+from streams.web.http.errors import Refusal, Refused, not_now
+from streams.web.http.requests import Message, Name
 
 _T = TypeVar("_T")
+_SERIES_ALIASES = {"entity": "entity_id", "metric": "metric_name"}
 _REFUSALS = (400, 404, 409, 422)
 """Answers about the question itself, which are the same wherever it is asked."""
+
+
+class SeriesRequest(Message, frozen=True, kw_only=True):
+    """One series."""
+
+    aliases = _SERIES_ALIASES
+    entity_id: Name
+    metric_name: Name
 
 
 class Relay:
@@ -50,11 +60,31 @@ class Relay:
             raise nobody from None
 
 
+def partitions_unknown(field: str, value: object) -> Refused:
+    """503 of a worker that does not know yet how many partitions there are."""
+    return not_now(
+        "the partitions are not known yet",
+        field=field,
+        value=value,
+        remedy="try again; GET /health/ready says what the worker waits for",
+    )
+
+
+def nobody_has(partition: int, field: str, value: object) -> Refused:
+    """503 for a partition that no reachable worker owns."""
+    return not_now(
+        f"no worker has partition {partition} ready",
+        field=field,
+        value=value,
+        remedy="try again; if it stays so, list all workers in web.peers and see /health/ready",
+    )
+
+
 def _understood(reply: Reply, kind: type[_T]) -> _T:
     """The answer, or its refusal raised; DecodeError when it is neither."""
     if reply.status == 200:
         return msgspec.json.decode(reply.body, type=kind)
-    body = msgspec.json.decode(reply.body, type=ErrorBody)
+    body = msgspec.json.decode(reply.body, type=Refusal)
     error = body.error
     if reply.status not in _REFUSALS or error.field == "path":
         # The partition has moved, or the peer is of a release that lacks the route.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, TypeVar, cast
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Meta
 from starlette.requests import ClientDisconnect, Request
 
-from streams.web.answers import Refused
+from streams.web.http.errors import Refused
+from streams.wire.checks import LAST_TIMESTAMP
 
 BODY_BYTES = 1024 * 1024
 """Largest body of a request."""
@@ -21,12 +25,16 @@ BODY_SECONDS = 10.0
 _PATH = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"`([^`]*)`$")
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
-_SHOWN = 200
+_SHOWN = 150
 """Characters of a field's name that an answer repeats."""
+HOP_HEADER = "Goalstream-Hop"
+"""On a request from a worker, which is answered from local rows and never forwarded again."""
 _DESCRIBED = "GET /openapi.json describes what is accepted"
 
 Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+(?![\s\S])")]
 """Name of an entity or metric: text without control characters."""
+Text = Annotated[str, Meta(max_length=2000)]
+Millis = Annotated[int, Meta(ge=1, le=LAST_TIMESTAMP)]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +47,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 _M = TypeVar("_M", bound=Message)
+
+
+def is_hop(request: Request) -> bool:
+    """Whether the request comes from another worker."""
+    return HOP_HEADER in request.headers
 
 
 def query(request: Request, allowed: Collection[str]) -> dict[str, str]:
@@ -61,6 +74,12 @@ def query_as(request: Request, kind: type[_M]) -> _M:
     """The query as a message; numbers are read from their text."""
     names = [*kind.__struct_fields__, *kind.aliases]
     return message_of(query(request, names), kind, strict=False)
+
+
+def path_as(request: Request, kind: type[_M]) -> _M:
+    """The parts of the path as a message; a slash inside a part stands as %2F, as in keys."""
+    parts = {name: unquote(part) for name, part in request.path_params.items()}
+    return message_of(parts, kind, strict=True)
 
 
 def query_of(message: Message) -> dict[str, str]:
@@ -92,6 +111,28 @@ def require_one_of(field: str, text: str, kinds: type[StrEnum]) -> None:
             value=text,
             remedy=f"use one of {', '.join(allowed)}",
         )
+
+
+def millis_of(given: int | datetime, prefix: str = "", name: str = "timestamp") -> int:
+    """A moment in ms; Refused when it lies before 1970. ``prefix`` leads to its field ``name`` in
+    the request."""
+    if isinstance(given, int):
+        return given
+    aware = given if given.tzinfo else given.replace(tzinfo=UTC)
+    millis = round(aware.timestamp() * 1000)
+    if not 1 <= millis <= LAST_TIMESTAMP:
+        raise out_of_range(f"{prefix}{name}", given.isoformat(), "use a time from 1970 on")
+    return millis
+
+
+def out_of_range(field: str, value: object, remedy: str) -> Refused:
+    """422 for a value that its type alone does not exclude."""
+    return Refused(422, "out of range", field=field, value=value, remedy=remedy)
+
+
+def now_ms() -> int:
+    """The time of the clock on the wall, ms."""
+    return time.time_ns() // 1_000_000
 
 
 async def body_as(request: Request, kind: type[_M]) -> _M:

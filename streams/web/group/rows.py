@@ -2,43 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from starlette.requests import Request
+import msgspec
+from msgspec import Meta
 
-from streams.web.answers import Listing, Refused, nobody_has
-from streams.web.forecast_messages import RowsRequest
-from streams.web.lookup import Lookup
-from streams.web.peers import PeerDirectory, is_hop, table_path
-from streams.web.relay import Relay
-from streams.web.source import ViewSource
+from streams.web.group.lookup import Listing, Lookup
+from streams.web.group.peers import table_path
+from streams.web.group.relay import Relay, nobody_has
+from streams.web.group.source import ViewSource
+from streams.web.http.errors import Refused
+from streams.web.http.requests import Message, Name
 
 ENTITY_ROWS_MAX = 1000
+LIMIT_MAX = 1000
+"""Rows of a page."""
+HORIZON_MAX = 168
+"""Hours of a horizon, and points of a forecast."""
+ENTITY_ALIASES = {"entity": "entity_id"}
 _PAGE = 100
+
+Hours = Annotated[float, Meta(ge=1, le=HORIZON_MAX)]
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
+
+
+class ScopeRequest(Message, frozen=True, kw_only=True):
+    """Of whom something is asked."""
+
+    aliases = ENTITY_ALIASES
+    entity_id: Name | None = None
+    """Of this entity; without it of all."""
+
+
+class RowsRequest(ScopeRequest, frozen=True, kw_only=True):
+    """A page of stored rows, of one entity or of all."""
+
+    after: str = ""
+    """``next`` of the page before; for all entities only."""
+    limit: Limit = 100
+    """Rows looked at; for all entities only."""
+
+
+class RowsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    next: str | None = None
+    """Value of ``after`` for the following page; null at the end."""
+    complete: bool = True
+    """Whether every partition of the group was looked at, or the one of the entity."""
+    unavailable: list[str] = []
+    """Peers that did not answer."""
 
 
 class Rows:
     """Reads tables whose keys begin with the entity, whichever worker holds them."""
 
-    def __init__(self, source: ViewSource, peers: PeerDirectory | None) -> None:
+    def __init__(self, source: ViewSource, lookup: Lookup, relay: Relay) -> None:
         self._source = source
-        self._relay = Relay(source, peers)
-        self._lookup = Lookup(source, peers)
+        self._lookup = lookup
+        self._relay = relay
 
-    async def listing(self, request: Request, table: str, asked: RowsRequest) -> Listing:
+    async def listing(self, table: str, asked: RowsRequest, *, local: bool) -> Listing:
         """All rows of the entity that is asked for, else a page of all entities."""
         self._require(table)
-        local = is_hop(request)
         if asked.entity_id is not None:
             return await self._of_entity(table, asked.entity_id, local)
         return await self._page(table, asked.after, asked.limit, local)
 
-    async def page(self, request: Request, table: str, after: str, limit: int) -> Listing:
+    async def page(self, table: str, after: str, limit: int, *, local: bool) -> Listing:
         """Rows of all entities: those of the group, or only those here for another worker."""
         self._require(table)
-        return await self._page(table, after, limit, is_hop(request))
+        return await self._page(table, after, limit, local)
 
-    async def one(self, request: Request, table: str, *parts: str) -> dict[str, Any] | None:
+    async def one(self, table: str, *parts: str, local: bool) -> dict[str, Any] | None:
         """The row whose key consists of ``parts``, the entity first; None when there is none.
 
         Refused with 503 when nobody could say.
@@ -46,7 +80,7 @@ class Rows:
         self._require(table)
         key = parts[0] if len(parts) == 1 else "/".join(_escaped(part) for part in parts)
         try:
-            row = await self._lookup.row(table, key, local=is_hop(request))
+            row = await self._lookup.row(table, key, local=local)
         except Refused as refused:
             if refused.status == 404:
                 return None

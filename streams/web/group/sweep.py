@@ -7,11 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
-
-from streams.web.forecast_messages import RowsRequest
-from streams.web.rows import Rows, values
-from streams.web.source import ViewSource
+from streams.web.group.rows import Rows, RowsRequest, values
+from streams.web.group.source import ViewSource
 
 PAGE = 500
 ROWS_MAX = 5_000
@@ -41,7 +38,7 @@ class Sweep:
         self._rows = rows
 
     async def read(
-        self, request: Request, tables: Iterable[str], entity_id: str | None = None
+        self, tables: Iterable[str], entity_id: str | None = None, *, local: bool
     ) -> Mapping[str, Swept]:
         """What could be read of each table, of one entity when given.
 
@@ -50,7 +47,7 @@ class Sweep:
         """
         found = {table: Swept() for table in tables}
         tasks = [
-            asyncio.create_task(self._fill(request, table, entity_id, swept))
+            asyncio.create_task(self._fill(table, entity_id, swept, local))
             for table, swept in found.items()
         ]
         try:
@@ -63,27 +60,25 @@ class Sweep:
             task.result()
         return found
 
-    async def _fill(
-        self, request: Request, table: str, entity_id: str | None, swept: Swept
-    ) -> None:
+    async def _fill(self, table: str, entity_id: str | None, swept: Swept, local: bool) -> None:
         if entity_id is None:
-            await self._of_all(request, table, swept)
+            await self._of_all(table, swept, local)
         elif self._key_of(table) == "entity":
-            row = await self._rows.one(request, table, entity_id)
+            row = await self._rows.one(table, entity_id, local=local)
             if row is not None:
                 swept.rows.append(row)
                 swept.keys.append(entity_id)
             swept.complete = True
         else:
-            listing = await self._rows.listing(request, table, RowsRequest(entity_id=entity_id))
+            listing = await self._rows.listing(table, RowsRequest(entity_id=entity_id), local=local)
             swept.rows += values(listing)
             swept.keys += [item.key for item in listing.items]
             swept.complete = listing.complete
 
-    async def _of_all(self, request: Request, table: str, swept: Swept) -> None:
+    async def _of_all(self, table: str, swept: Swept, local: bool) -> None:
         after, complete = "", True
         while len(swept.rows) < ROWS_MAX:
-            page = await self._rows.page(request, table, after, PAGE)
+            page = await self._rows.page(table, after, PAGE, local=local)
             swept.rows += values(page)
             swept.keys += [item.key for item in page.items]
             swept.unavailable.update(page.unavailable)

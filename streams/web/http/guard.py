@@ -9,8 +9,8 @@ import re
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from streams.web.answers import Refused, refusal
-from streams.web.options import LOOPBACK_NAMES, WebOptions
+from streams.web.http.errors import Refused, refusal
+from streams.web.http.options import LOOPBACK_NAMES, WebOptions
 
 OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/dashboard"})
 """Readable without a token: supervisors have none, and a browser shows none when it opens a page.

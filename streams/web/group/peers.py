@@ -11,29 +11,31 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from pydantic import SecretStr
-from starlette.requests import Request
 
 from streams.errors import Unavailable
-from streams.web.answers import Claims
-from streams.web.options import peer_addresses
+from streams.web.http.errors import MEDIA_TYPE as PROBLEM
+from streams.web.http.options import peer_addresses
+from streams.web.http.requests import HOP_HEADER
 
-HOP_HEADER = "Goalstream-Hop"
-"""On a request from a worker, which is answered from local rows and never forwarded again."""
 TIMEOUT_SECONDS = 3.0
 CLAIMS_SECONDS = 2.0
 ANSWER_BYTES = 8 * 1024 * 1024
 STATUSES = (200, 400, 404, 409, 422, 503)
 """Of answers that say something about the question."""
-
-
-def is_hop(request: Request) -> bool:
-    """Whether the request comes from another worker."""
-    return HOP_HEADER in request.headers
+_MEDIA_TYPES = ("application/json", PROBLEM)
 
 
 def open_peer_client() -> httpx.AsyncClient:
     """A client that ignores proxies and credentials of the environment and follows nothing."""
     return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS)
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """Which partitions a worker owns and has recovered."""
+
+    count: int
+    """Partitions in the whole group."""
+    owned: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class PeerDirectory:
             raise _no_answer(peer, "it does not know its name", "set its web.allowed_hosts")
         if status not in STATUSES:
             raise _no_answer(peer, f"it answered with status {status}")
-        if headers.get("content-type", "").partition(";")[0] != "application/json":
+        if headers.get("content-type", "").partition(";")[0] not in _MEDIA_TYPES:
             raise _no_answer(peer, "its answer is not JSON")
         if headers.get("content-encoding", "identity") != "identity":
             raise _no_answer(peer, "its answer is compressed")

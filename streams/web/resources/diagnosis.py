@@ -6,19 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from streams.core.learning.insights import Insights
 from streams.records import Goal, Plan, PlanStatus, StepStatus
-from streams.web.answers import answer
-from streams.web.control_messages import Control, ScopeRequest
-from streams.web.entity_rows import as_record
-from streams.web.ingest import now_ms
-from streams.web.requests import query_as
-from streams.web.source import AutonomyFacts, ViewSource
-from streams.web.summaries import control_of, counters_of
-from streams.web.sweep import Sweep, Swept, all_complete, all_unavailable
+from streams.web.group.records import as_record
+from streams.web.group.rows import ScopeRequest
+from streams.web.group.source import AutonomyFacts, ViewSource
+from streams.web.group.summaries import Control, control_of, counters_of
+from streams.web.group.sweep import Sweep, Swept, all_complete, all_unavailable
+from streams.web.http.requests import now_ms
+from streams.web.http.routing import AUTONOMOUS, at
 
 _TABLES = ("metric_state", "goals", "plans", "predictions", "learning", "autonomy", "control")
 _NAMED = 5
@@ -27,7 +24,7 @@ _SKEW_MS = 60_000
 _Found = Mapping[str, Swept]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One condition."""
 
     area: str
@@ -51,7 +48,7 @@ class DiagnosisAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether all conditions are met."""
     failing: list[str]
     """Names of the checks that are not met."""
-    checks: list[Finding]
+    checks: list[Condition]
     complete: bool
     unavailable: list[str]
 
@@ -63,12 +60,13 @@ class Diagnosis:
         self._source = source
         self._sweep = sweep
 
-    async def diagnosis(self, request: Request) -> Response:
-        asked = query_as(request, ScopeRequest)
+    @at("GET", f"{AUTONOMOUS}/diagnosis")
+    async def diagnosis(self, query: ScopeRequest, local: bool) -> DiagnosisAnswer:
+        """What is missing on the way from a metric to a learned effect."""
         of_entity = [table for table in _TABLES if table != "control"]
         found = {
-            **await self._sweep.read(request, of_entity, asked.entity_id),
-            **await self._sweep.read(request, ["control"]),
+            **await self._sweep.read(of_entity, query.entity_id, local=local),
+            **await self._sweep.read(["control"], local=local),
         }
         facts, now = self._source.autonomy(), now_ms()
         control = control_of(found["control"], facts, self._source.partition_count())
@@ -77,7 +75,7 @@ class Diagnosis:
             *_execution(found, facts, control, self._source.halted()),
             *_learning(found["learning"], facts),
         ]
-        body = DiagnosisAnswer(
+        return DiagnosisAnswer(
             timestamp=now,
             ok=all(check.ok for check in checks),
             failing=[check.check for check in checks if not check.ok],
@@ -85,27 +83,26 @@ class Diagnosis:
             complete=all_complete(found),
             unavailable=all_unavailable(found),
         )
-        return answer(body)
 
 
-def _goals(found: _Found, facts: AutonomyFacts, control: Control, now: int) -> Iterator[Finding]:
+def _goals(found: _Found, facts: AutonomyFacts, control: Control, now: int) -> Iterator[Condition]:
     """Why no goals are set."""
     yield _metrics(found["metric_state"], facts, now)
-    yield _finding(
+    yield _condition(
         "goals",
         "auto_goal_setting",
         facts.auto_goal_setting,
         f"goals.auto_goal_setting is {str(facts.auto_goal_setting).lower()}",
         "set goals.auto_goal_setting to true",
     )
-    yield _finding(
+    yield _condition(
         "goals",
         "autonomous_mode",
         control.autonomous,
         f"autonomous is {str(control.autonomous).lower()}",
         "POST /api/autonomous/mode with autonomous true",
     )
-    yield _finding(
+    yield _condition(
         "goals",
         "agent_running",
         control.running,
@@ -114,7 +111,7 @@ def _goals(found: _Found, facts: AutonomyFacts, control: Control, now: int) -> I
     )
     last = counters_of(found["autonomy"]).last_analysis
     hours = facts.analysis_ms / 3_600_000
-    yield _finding(
+    yield _condition(
         "goals",
         "analysis",
         last is not None,
@@ -124,7 +121,7 @@ def _goals(found: _Found, facts: AutonomyFacts, control: Control, now: int) -> I
     yield from _thresholds(found["predictions"], facts)
 
 
-def _metrics(swept: Swept, facts: AutonomyFacts, now: int) -> Finding:
+def _metrics(swept: Swept, facts: AutonomyFacts, now: int) -> Condition:
     newest = max((row.get("timestamp") or 0 for row in swept.rows), default=0)
     age = now - newest
     late = 2 * max(facts.analysis_ms, _SKEW_MS)
@@ -132,7 +129,7 @@ def _metrics(swept: Swept, facts: AutonomyFacts, now: int) -> Finding:
         detail = "no metric has arrived"
     else:
         detail = f"{len(swept.rows)} series, the newest value is {age / 1000:.0f} s old"
-    return _finding(
+    return _condition(
         "goals",
         "metrics_arriving",
         bool(newest) and age <= late,
@@ -141,9 +138,9 @@ def _metrics(swept: Swept, facts: AutonomyFacts, now: int) -> Finding:
     )
 
 
-def _thresholds(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
+def _thresholds(swept: Swept, facts: AutonomyFacts) -> Iterator[Condition]:
     known = ", ".join(sorted(facts.limits)) or "none"
-    yield _finding(
+    yield _condition(
         "goals",
         "limits",
         bool(facts.limits),
@@ -152,7 +149,7 @@ def _thresholds(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
     )
     highest = max((row["probability"] for row in swept.rows), default=0.0)
     need = facts.breach_probability
-    yield _finding(
+    yield _condition(
         "goals",
         "thresholds",
         highest >= need,
@@ -166,17 +163,17 @@ def _thresholds(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
 
 def _execution(
     found: _Found, facts: AutonomyFacts, control: Control, halted: str
-) -> Iterator[Finding]:
+) -> Iterator[Condition]:
     """Why goals are not pursued."""
     killed = halted or control.killed
-    yield _finding(
+    yield _condition(
         "execution",
         "kill_switch",
         not killed,
         f"it is on: {killed}" if killed else "it is off",
         "POST /api/autonomous/control/release",
     )
-    yield _finding(
+    yield _condition(
         "execution",
         "mode",
         control.mode.rank > 1,
@@ -186,7 +183,7 @@ def _execution(
     plans = [as_record(row, Plan) for row in found["plans"].rows]
     goals = [as_record(row, Goal) for row in found["goals"].rows]
     missing = _without_handler(plans, goals, facts)
-    yield _finding(
+    yield _condition(
         "execution",
         "handlers",
         not missing,
@@ -196,7 +193,7 @@ def _execution(
         "register a handler (worker.handlers), or name the agent that carries the action out",
     )
     waiting = [plan for plan in plans if plan.status is PlanStatus.WAITING]
-    yield _finding(
+    yield _condition(
         "execution",
         "waiting_plans",
         not waiting,
@@ -206,7 +203,7 @@ def _execution(
         "GET /api/autonomous/approvals lists those that wait for a person",
     )
     failed = [plan for plan in plans if plan.status is PlanStatus.FAILED]
-    yield _finding(
+    yield _condition(
         "execution",
         "errors",
         not failed,
@@ -217,9 +214,9 @@ def _execution(
     )
 
 
-def _learning(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
+def _learning(swept: Swept, facts: AutonomyFacts) -> Iterator[Condition]:
     """Why little is learned."""
-    yield _finding(
+    yield _condition(
         "learning",
         "enable_learning",
         facts.learning,
@@ -228,7 +225,7 @@ def _learning(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
     )
     told = [msgspec.convert(row, Insights) for row in swept.rows]
     have = sum(one.success_rate.samples for one in told)
-    yield _finding(
+    yield _condition(
         "learning",
         "outcomes",
         have >= facts.min_samples,
@@ -242,7 +239,7 @@ def _learning(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
         for name, rate in one.action_success_rates.items():
             samples[name] = samples.get(name, 0) + rate.samples
     for name, count in sorted(samples.items()):
-        yield _finding(
+        yield _condition(
             "learning",
             f"samples:{name}",
             count >= facts.min_samples,
@@ -252,7 +249,7 @@ def _learning(swept: Swept, facts: AutonomyFacts) -> Iterator[Finding]:
             have=count,
         )
     effects = sum(effect.samples for one in told for effect in one.impact.values())
-    yield _finding(
+    yield _condition(
         "learning",
         "impact_metrics",
         effects > 0,
@@ -290,7 +287,9 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(all_[:_NAMED]) + more
 
 
-def _finding(area: str, check: str, ok: bool, detail: str, remedy: str, **numbers: Any) -> Finding:
-    return Finding(
+def _condition(
+    area: str, check: str, ok: bool, detail: str, remedy: str, **numbers: Any
+) -> Condition:
+    return Condition(
         area=area, check=check, ok=ok, detail=detail, remedy="" if ok else remedy, **numbers
     )

@@ -1,0 +1,1 @@
+"""Requests and answers: what every route has in common, and knows of no worker."""
