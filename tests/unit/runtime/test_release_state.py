@@ -59,7 +59,8 @@ def worker() -> Worker:
 
 def test_every_view_is_as_before(worker: Worker) -> None:
     expected = release_state.views()
-    assert expected.keys() | {"seen_ids"} == {view.name for view in all_views(release_state.settings().core())}
+    listed = all_views(release_state.settings().core())
+    assert expected.keys() | {"seen_ids"} == {view.name for view in listed}
     assert all(expected.values())
     for name, rows in expected.items():
         assert list(differences(worker.rows(name), rows, name)) == []
