@@ -7,6 +7,7 @@ then writes a ``entity.tick`` command: a record like any other, so a replay sees
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -36,60 +37,72 @@ async def keep_ticking(
     seconds: float,
 ) -> None:
     """Every ``seconds``, write the ticks that are due; runs until it is cancelled."""
-    ticker, loaded = Ticker(now_ms), dict[int, Partition]()
+    tickers: dict[int, tuple[Partition, Ticker]] = {}
     while True:
         await asyncio.sleep(seconds)
-        timers: dict[str, Due] = {}
+        ticks: list[Command] = []
         for number in owned():
             part = engine.partition(number)
-            if loaded.get(number) is not part:
+            if number not in tickers or tickers[number][0] is not part:
                 await engine.load_timers(number)
-                loaded[number] = part
-            timers |= part.timers
-        if ticks := ticker.due(timers):
+                tickers[number] = part, Ticker(now_ms)
+            ticks += tickers[number][1].due(part.timers.take_changes())
+        if ticks:
             try:
                 await publisher.publish(COMMANDS, ticks)
             except Unavailable as error:
                 log.warning("ticks could not be written", error=str(error))
 
 
-class _Heard(NamedTuple):
-    clock: int
-    """Event time of the entity's newest record."""
+class _Watched(NamedTuple):
+    due: Due
+    heard: int
+    """When the entity's newest record was first seen, worker's clock, ms."""
     moment: int
-    """When that was first seen, worker's clock."""
+    """When its next tick is to be written, worker's clock, ms."""
 
 
 class Ticker:
-    """Decides which entities of a worker need a tick."""
+    """Decides which entities of a partition need a tick: a heap of moments, the next one first."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         """``now_ms`` is the worker's clock; only its pace matters."""
         self._now_ms = now_ms
-        self._heard: dict[str, _Heard] = {}
-        self._written: dict[str, tuple[int, int]] = {}
-        """Entity -> the wake-up that was answered, and when."""
+        self._watched: dict[str, _Watched] = {}
+        self._heap: list[tuple[int, str]] = []
+        """Moments by entity; one that is not the entity's own any more is passed over."""
 
-    def due(self, timers: Mapping[str, Due]) -> list[Command]:
-        """Ticks for the entities whose wake-up (event time) has come; all others are forgotten."""
+    def due(self, changes: Mapping[str, Due | None]) -> list[Command]:
+        """Ticks for the entities whose moment (event time) has come.
+
+        ``changes``: when entities are due, since the last call; None for what is over.
+        """
         now = self._now_ms()
-        for known in (self._heard, self._written):
-            for entity in known.keys() - timers.keys():
-                del known[entity]
+        for entity, due in changes.items():
+            self._note(entity, due, now)
         ticks: list[Command] = []
-        for entity, due in timers.items():
-            heard = self._heard.get(entity)
-            if heard is None or heard.clock != due.clock:
-                heard = self._heard[entity] = _Heard(due.clock, now)
-            time = due.clock + now - heard.moment
-            if time >= due.at and not self._is_written(entity, due.at, now):
-                self._written[entity] = (due.at, now)
-                ticks.append(_tick(entity, due, max(time, due.at)))
+        while self._heap and self._heap[0][0] <= now:
+            moment, entity = heapq.heappop(self._heap)
+            watched = self._watched.get(entity)
+            if watched is None or watched.moment != moment:
+                continue
+            due = watched.due
+            ticks.append(_tick(entity, due, max(due.clock + now - watched.heard, due.at)))
+            self._watch(entity, watched._replace(moment=now + REPEAT_MS))
         return ticks
 
-    def _is_written(self, entity: str, at: int, now: int) -> bool:
-        answered, when = self._written.get(entity, (-1, 0))
-        return answered == at and now - when < REPEAT_MS
+    def _note(self, entity: str, due: Due | None, now: int) -> None:
+        known = self._watched.get(entity)
+        if due is None:
+            self._watched.pop(entity, None)
+        elif known is None or known.due.clock != due.clock:
+            self._watch(entity, _Watched(due, now, now + due.at - due.clock))
+        elif known.due.at != due.at:
+            self._watch(entity, _Watched(due, known.heard, known.heard + due.at - due.clock))
+
+    def _watch(self, entity: str, watched: _Watched) -> None:
+        self._watched[entity] = watched
+        heapq.heappush(self._heap, (watched.moment, entity))
 
 
 def _tick(entity: str, due: Due, time: int) -> Command:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.core.kernel.timers import TICK, Due
+from streams.core.kernel.entity import StoredTimers
+from streams.core.kernel.timers import TICK, Due, Timers
 from streams.errors import Unavailable
 from streams.records import Command
 from streams.runtime.ticker import REPEAT_MS, Ticker, keep_ticking
@@ -25,12 +28,11 @@ class Clock:
 def test_event_time_runs_on_at_the_pace_of_the_wall() -> None:
     clock = Clock()
     ticker = Ticker(clock)
-    wakes = {"svc": Due(at=1_500, clock=1_000, entity_type="service")}
-    assert ticker.due(wakes) == []
+    assert ticker.due({"svc": Due(at=1_500, clock=1_000, entity_type="service")}) == []
     clock.now += 499
-    assert ticker.due(wakes) == []
+    assert ticker.due({}) == []
     clock.now += 21
-    [tick] = ticker.due(wakes)
+    [tick] = ticker.due({})
     assert (tick.entity_id, tick.command, tick.timestamp) == ("svc", TICK, 1_520)
 
 
@@ -41,9 +43,9 @@ def test_a_record_starts_the_time_anew() -> None:
     clock.now += 400
     assert ticker.due({"svc": Due(1_500, 1_050, "service")}) == []
     clock.now += 449
-    assert ticker.due({"svc": Due(1_500, 1_050, "service")}) == []
+    assert ticker.due({}) == []
     clock.now += 1
-    assert len(ticker.due({"svc": Due(1_500, 1_050, "service")})) == 1
+    assert len(ticker.due({})) == 1
 
 
 def test_a_wake_up_is_answered_once_until_it_is_taken_as_lost() -> None:
@@ -54,7 +56,7 @@ def test_a_wake_up_is_answered_once_until_it_is_taken_as_lost() -> None:
     assert len(first) == 1
     assert ticker.due(wakes) == []
     clock.now += REPEAT_MS
-    again = ticker.due(wakes)
+    again = ticker.due({})
     assert len(again) == 1
     assert again[0].command_id != first[0].command_id
 
@@ -72,15 +74,55 @@ def test_entities_without_a_wake_up_are_forgotten() -> None:
     wakes = {"svc": Due(2_000, 1_000, "service")}
     ticker.due(wakes)
     clock.now += 5_000
+    assert ticker.due({"svc": None}) == []
     assert ticker.due({}) == []
     assert ticker.due(wakes) == []
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, REPEAT_MS // 21),
+            st.dictionaries(
+                st.sampled_from("abc"), st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))
+            ),
+        ),
+        max_size=20,
+    )
+)
+def test_every_moment_gets_one_tick_whatever_changes_in_between(steps: Any) -> None:
+    """Beside a plain model that looks at every entity each time."""
+    clock, known, ticked = Clock(), dict[str, tuple[Due, int]](), set[tuple[str, Due]]()
+    ticker = Ticker(clock)
+    for pause, changes in steps:
+        clock.now += pause
+        dues: dict[str, Due | None] = {}
+        for name, said in changes.items():
+            due = None if said is None else Due(1_000 * sum(said), 1_000 * said[0], "service")
+            before = known.pop(name, None)
+            dues[name] = due
+            if due is not None:
+                heard = before[1] if before and before[0].clock == due.clock else clock.now
+                known[name] = due, heard
+                if before is None or before[0] != due:
+                    ticked.discard((name, due))
+        expected = {
+            name
+            for name, (due, heard) in known.items()
+            if clock.now - heard >= due.at - due.clock and (name, due) not in ticked
+        }
+        found = ticker.due(dues)
+        assert {tick.entity_id for tick in found} == expected
+        assert len(found) == len(expected)
+        ticked |= {(name, known[name][0]) for name in expected}
 
 
 class Shaky:
     """Stands for engine, partition and publisher; the first write fails."""
 
     def __init__(self) -> None:
-        self.timers = {"svc": Due(1_000, 1_000, "service")}
+        self.timers = Timers()
+        self.timers.restore(StoredTimers(entity_id="svc", clock=1_000, timers={"cycle": 1_000}))
         self.loaded: list[int] = []
         self.tries = 0
         self.written: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
