@@ -43,6 +43,8 @@ class Applied(NamedTuple):
     rejections: list[Rejection]
     skipped: int
     """Records that the state already included."""
+    dropped: list[str]
+    """Features of which a slice could not be read, once for each."""
 
 
 class Snapshot(NamedTuple):
@@ -85,6 +87,7 @@ class Partition:
         emissions: list[Emission] = []
         dispatches: list[Dispatch] = []
         rejections: list[Rejection] = []
+        dropped: list[str] = []
         skipped = 0
         for offset, record in ((item.offset, item.record) for item in batch):
             if not self._features.concerns(record):
@@ -104,12 +107,13 @@ class Partition:
             emissions += turn.emissions
             dispatches += turn.dispatches
             rejections += turn.rejections
+            dropped += turn.dropped
             self._track(turn)
             if record.entity_id == EVERYBODY and turn.touched:
                 self.timers.hurry()
         if batch:
             self.advance(source, batch[-1].offset)
-        return Applied(emissions, dispatches, rejections, skipped)
+        return Applied(emissions, dispatches, rejections, skipped, dropped)
 
     def advance(self, source: str, offset: int) -> None:
         """Records of ``source`` up to ``offset`` are done with, also those that were refused."""
@@ -120,12 +124,13 @@ class Partition:
     def apply_metrics(self, batch: MetricBatch) -> Applied:
         """Learn a batch of metrics and run the rules that it triggers."""
         if not len(batch):
-            return Applied([], [], [], 0)
+            return Applied([], [], [], 0, [])
         rows = self.series.rows_of(batch.keys)
         fresh = batch.offsets > self.series.hot["offset"][rows]
         unlearned = batch.offsets > self.series.model_offset[rows]
         begin(self.series, batch, rows)
         emissions: list[Emission] = []
+        dropped: list[str] = []
         todo = np.arange(rows.size)
         entities: IntArray | None = None
         while todo.size:
@@ -139,17 +144,20 @@ class Partition:
             update_hot(self.series, batch, rows, now, fresh)
             triggers = set(cuts.tolist())
             for position in sorted(triggers | findings.keys()):
-                emissions += self._run_rules(
+                turn = self._run_rules(
                     batch,
                     int(rows[position]),
                     position,
                     findings.get(position),
                     triggered=position in triggers,
                 )
+                emissions += turn.emissions
+                dropped += turn.dropped
             todo = rest
         self.advance(METRICS, int(batch.offsets[-1]))
         emissions.sort(key=lambda emission: emission.cause.offset)
-        return Applied(emissions, [], [], int(rows.size - np.count_nonzero(fresh)))
+        skipped = int(rows.size - np.count_nonzero(fresh))
+        return Applied(emissions, [], [], skipped, dropped)
 
     def _numbered_entities(self, rows: IntArray) -> IntArray:
         """For each record a number from 0 on that tells its entity."""
@@ -166,7 +174,7 @@ class Partition:
         finding: Finding | None,
         *,
         triggered: bool,
-    ) -> list[Emission]:
+    ) -> Turn:
         """Rules for the record at ``position``: what the models noticed at it and, where it
         triggered a cut and thus is the newest of its entity, all else that a value may bring."""
         series = self.series
@@ -184,7 +192,7 @@ class Partition:
         if analyse:
             series.hot["due"][row] = series.next_due(turn.now)
         if offset <= state.offsets.get(METRICS, -1):
-            return []
+            return turn
         if finding is not None:
             self._features.on_finding(turn, series.metrics[row], finding)
         if triggered:
@@ -192,7 +200,7 @@ class Partition:
         if turn.touched:
             self.entities.touch(state, METRICS, offset)
             self._watch(turn)
-        return turn.emissions
+        return turn
 
     # -- checkpoint ---------------------------------------------------------------------------
 

@@ -173,6 +173,9 @@ class Engine:
     def _publish(self, partition: int, applied: Applied) -> None:
         for emission in applied.emissions:
             self._send(emission.topic, partition, emission.record)
+        for feature in applied.dropped:
+            log.warning("a slice could not be read and begins anew", feature=feature)
+            self._metrics.state_dropped.labels(feature).inc()
 
     def _send(self, topic: str, partition: int, record: Record) -> None:
         name = self._wire.topic_name(topic)

@@ -30,6 +30,9 @@ class WorkerMetrics:
         self.dead_letters = counter(
             "dead_letters_total", "Records that could not be used, by reason.", "topic", "reason"
         )
+        self.state_dropped = counter(
+            "state_dropped_total", "Slices of entities that could not be read.", "feature"
+        )
         self.lag = gauge("lag_records", "Records not yet handled.", "topic", "partition")
         """``lag.remove(topic, partition)`` when a partition goes, or its last value stays."""
         self.checkpoint_seconds = Histogram(

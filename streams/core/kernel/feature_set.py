@@ -155,6 +155,7 @@ class FeatureSet:
         for feature, reason in turn.entity.dropped:
             turn.touched = True
             about = {"feature": feature, "reason": reason}
+            turn.dropped.append(feature)
             turn.emit(EVENTS, own_event(turn, SLICE_EVENT, about))
         turn.entity.dropped.clear()
 

@@ -99,6 +99,7 @@ class Turn:
         "changed_metrics",
         "correlation_id",
         "dispatches",
+        "dropped",
         "emissions",
         "entity",
         "now",
@@ -128,6 +129,8 @@ class Turn:
         self.rejections: list[Rejection] = []
         self.settled: list[str] = []
         """Action ids whose outcome is now known."""
+        self.dropped: list[str] = []
+        """Features whose slice could not be read."""
         self.analyses: list[str] = []
         """Metrics that are to be analysed once the record is handled."""
         self.changed_metrics: set[str] = set()
