@@ -23,8 +23,9 @@ PARTITIONS = 4
 
 _IDS_ALONE = "seen_ids"
 """How ids are remembered is nobody's business; that known ones are dropped shows in ``further``."""
-_RELATIVE, _ABSOLUTE = 1e-6, 1e-9
-"""The last digits of forecasts depend on the processor."""
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-4
+"""Forecasts are of single precision, and their last digits depend on the processor: what is near 0
+is the difference of larger numbers."""
 
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 

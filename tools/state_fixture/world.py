@@ -61,6 +61,7 @@ class World:
         self._random = random.Random(10)
         self._level = {"web-1": 40.0, "web-3": 35.0, "api-1": 42.0, "cache-1": 50.0}
         self._load = 50.0
+        self._queue = 30.0
         self._asked: list[Action] = []
         self._plans: dict[str, Plan] = {}
 
@@ -137,8 +138,12 @@ class World:
         yield _metric("db-1", now, "load", self._load)
         yield _metric("db-1", now, "latency", 20 + 0.8 * load + noise(0, 2))  # a step behind
         if step % 2 == 0:
-            yield _metric("db-1", now, "queue", max(0.0, 30 - 0.05 * step + noise(0, 1)))
-            yield _metric("db-2", now, "requests", 240 + 90 * day + noise(0, 8))
+            queue = max(0.0, 30 - 0.05 * step + noise(0, 1))
+            if step != STEPS:  # a value that changes nothing: no progress may be told again
+                self._queue = queue
+            yield _metric("db-1", now, "queue", self._queue)
+            rush = 250 if STEPS - 12 <= step < STEPS else 0  # needs that are held for a while
+            yield _metric("db-2", now, "requests", 240 + 90 * day + rush + noise(0, 8))
             yield _metric("db-2", now, "units", 2.0 + (step > 120))
         if step % 97 == 96:
             yield _metric("db-2", now, "requests", 900.0)
@@ -185,7 +190,7 @@ def _goals(step: int, now: int) -> Iterator[Record]:
         case 75:
             yield _goal("db-1", now, "queue-empty", "queue", 0.5, deadline=now + 200_000_000)
         case 150:
-            yield _goal("db-2", now, "save", "units", 2, goal_type=GoalType.COST_REDUCTION)
+            yield _goal("db-2", now, "save", "requests", 100, goal_type=GoalType.COST_REDUCTION)
         case _ if step == STEPS - 15:
             yield _goal("web-3", now, "idle", "cpu", 25, **urgent)
         case _ if step == STEPS - 6:
