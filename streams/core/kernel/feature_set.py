@@ -27,6 +27,10 @@ class FeatureSet:
         Raises ConfigError when two features claim one name, slice, command or view.
         """
         self._features = tuple(features)
+        self._on_time, self._on_value = _having(features, "on_time"), _having(features, "on_value")
+        self._on_analysis = _having(features, "on_analysis")
+        self._on_finding, self._after = _having(features, "on_finding"), _having(features, "after")
+        self._timed = _having(features, "due_at")
         self._ids_kept = ids_kept
         self._live_ms = live_ms
         self._handlers: dict[type[Record], list[Handler]] = {}
@@ -63,7 +67,7 @@ class FeatureSet:
             turn.now = self._moment_of(turn)
         else:
             turn.entity.clock = max(turn.entity.clock, turn.now)
-            self._on_time(turn)
+            self._pass_time(turn)
         if self._is_new(turn, record):
             self._handle(turn, record)
         self._finish(turn)
@@ -75,9 +79,9 @@ class FeatureSet:
 
     def on_metric(self, turn: Turn, metric: str, *, analyse: bool) -> None:
         """The newest value of a series, where a feature watches it or an analysis is due."""
-        for feature in self._features:
+        for feature in self._on_value:
             feature.on_value(turn, metric)
-        self._on_time(turn)
+        self._pass_time(turn)
         if analyse:
             turn.analyse(metric)
         self._finish(turn)
@@ -87,7 +91,7 @@ class FeatureSet:
     def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
         """What the models noticed at a value."""
         turn.touched = True
-        for feature in self._features:
+        for feature in self._on_finding:
             feature.on_finding(turn, metric, finding)
 
     # -- questions ----------------------------------------------------------------------------
@@ -102,8 +106,8 @@ class FeatureSet:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _on_time(self, turn: Turn) -> None:
-        for feature in self._features:
+    def _pass_time(self, turn: Turn) -> None:
+        for feature in self._on_time:
             feature.on_time(turn)
 
     def _handle(self, turn: Turn, record: Record) -> None:
@@ -133,13 +137,13 @@ class FeatureSet:
     def _finish(self, turn: Turn) -> None:
         self._analyse(turn)
         timers = turn.entity.timers
-        for feature in self._features:
+        for feature in self._timed:
             due = timers.get(feature.name)
             if due is not None and due <= turn.now:
                 feature.on_due(turn)
-        for feature in self._features:
+        for feature in self._after:
             feature.after(turn)
-        for feature in self._features:
+        for feature in self._timed:
             turn.touched |= turn.entity.set_timer(feature.name, feature.due_at(turn))
         self._tell_dropped(turn)
 
@@ -148,7 +152,7 @@ class FeatureSet:
             reading = turn.series(metric)
             forecast = None if reading is None else reading.forecast()
             if forecast is not None:  # nothing is said before there are enough values
-                for feature in self._features:
+                for feature in self._on_analysis:
                     feature.on_analysis(turn, metric, forecast)
 
     def _tell_dropped(self, turn: Turn) -> None:
@@ -190,6 +194,12 @@ class FeatureSet:
         clock = turn.entity.clock
         is_live = 0 <= turn.now - clock <= self._live_ms
         return turn.now if is_live or not clock else clock
+
+
+def _having(features: Sequence[Feature], hook: str) -> tuple[Feature, ...]:
+    """The features that have something to do there."""
+    none = getattr(Feature, hook)
+    return tuple(each for each in features if getattr(type(each), hook) is not none)
 
 
 def _claim(table: dict[str, Any], what: str, name: str, claim: Any) -> None:

@@ -95,6 +95,7 @@ class Turn:
         "_around",
         "_once",
         "_ordinals",
+        "_readings",
         "analyses",
         "changed_metrics",
         "correlation_id",
@@ -139,6 +140,7 @@ class Turn:
         """Whether the entity differs from what is stored."""
         self._around = around
         self._ordinals: dict[str, int] = {}
+        self._readings: dict[str, SeriesReading | None] = {}
         self._once: dict[tuple[Any, ...], Any] = {}
 
     # -- the entity ---------------------------------------------------------------------------
@@ -156,7 +158,9 @@ class Turn:
 
     def series(self, metric: str) -> SeriesReading | None:
         """The only way to values, forecasts and chances; None for a metric never measured."""
-        return self.once(("series", metric), lambda: self._around.reading(self.entity, metric))
+        if metric not in self._readings:
+            self._readings[metric] = self._around.reading(self.entity, metric)
+        return self._readings[metric]
 
     def find(self, entity_id: str) -> Entity | None:
         """Another entity of the partition, to look at only."""

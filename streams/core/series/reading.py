@@ -30,13 +30,15 @@ class SeriesReader:
 class Reading:
     """See ``kernel.turn.SeriesReading``."""
 
-    __slots__ = ("_entity", "_forecasts", "_reader", "_row", "metric")
+    __slots__ = ("_entity", "_forecasts", "_quality", "_reader", "_recent", "_row", "metric")
 
     def __init__(self, reader: SeriesReader, entity: Entity, metric: str, row: int) -> None:
         self.metric = metric
         self._reader = reader
         self._entity = entity
         self._row = row
+        self._recent: FloatArray | None = None
+        self._quality: tuple[Quality | None] | None = None
         self._forecasts: dict[tuple[int, float, str], SeriesForecast | None] = {}
 
     @property
@@ -61,10 +63,14 @@ class Reading:
         return self._reader.series.bank.step_ms(self._row)
 
     def recent(self) -> FloatArray:
-        return self._reader.series.bank.recent(self._row)
+        if self._recent is None:
+            self._recent = self._reader.series.bank.recent(self._row)
+        return self._recent
 
     def quality(self) -> Quality | None:
-        return self._reader.series.bank.quality(self._row)
+        if self._quality is None:
+            self._quality = (self._reader.series.bank.quality(self._row),)
+        return self._quality[0]
 
     def forecast(
         self, horizon: int | None = None, level: float | None = None, method: str = ""
