@@ -85,7 +85,7 @@ class Transfer(Feature):
 def knowledge_of(entity: Entity) -> Knowledge:
     """What of an entity can be imported elsewhere; shares its parts."""
     return Knowledge(
-        goals=list(entity.read(Goals).all()),
+        goals=entity.read(Goals).all(),
         patterns=entity.read(PatternState),
         metrics=entity.read(Analyses).metrics,
     )

@@ -65,7 +65,7 @@ class PlanRunner:
 
     def on_outcome(self, turn: Turn, outcome: Outcome) -> None:
         """An action has ended; its plan takes note."""
-        for plan in list(turn.read(Plans).all()):
+        for plan in turn.read(Plans).all():
             self.put(turn, plan, on_outcome(plan, outcome, turn.now))
 
     def put(self, turn: Turn, before: Plan, after: Plan) -> None:

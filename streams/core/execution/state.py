@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from streams.core.effects.expectation import Expectation
@@ -81,9 +79,9 @@ class Plans(Slice):
         entry = self.entries.get(plan_id)
         return None if entry is None else entry.plan
 
-    def all(self) -> Iterator[Plan]:
+    def all(self) -> list[Plan]:
         """Open and lately ended ones."""
-        return (entry.plan for entry in self.entries.values())
+        return [entry.plan for entry in self.entries.values()]
 
     def live(self) -> list[Plan]:
         """Those that have not ended."""
@@ -91,7 +89,7 @@ class Plans(Slice):
 
     def of(self, goal_id: str) -> list[Plan]:
         """The plans for a goal."""
-        return [plan for plan in self.all() if plan.goal_id == goal_id]
+        return [e.plan for e in self.entries.values() if e.plan.goal_id == goal_id]
 
     def choice(self, plan_id: str) -> ChoiceMade | None:
         """What a plan was chosen by."""
@@ -101,4 +99,4 @@ class Plans(Slice):
     def expectations(self) -> list[Expectation]:
         """Effects that are still to be measured, in the order in which the plans began."""
         found = [e.expectation for e in self.entries.values() if e.expectation is not None]
-        return sorted(found, key=lambda each: each.made_at)
+        return sorted(found, key=lambda each: each.made_at) if len(found) > 1 else found

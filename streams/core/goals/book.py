@@ -184,7 +184,7 @@ class GoalBook:
             self._publish_if_notable(turn, parent, after)
 
     def _keep(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
-        goals, plans = turn.edit(Goals), list(turn.read(Plans).all())
+        goals, plans = turn.edit(Goals), turn.read(Plans).all()
         before = goals.get(goal.goal_id)
         was_open = before is not None and before.status.is_open
         note_goal(goals, goal, plans, is_new=before is None, was_open=was_open)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from streams.core.kernel.slices import Slice
@@ -63,9 +61,9 @@ class Goals(Slice):
         entry = self.entries.get(goal_id)
         return None if entry is None else entry.goal
 
-    def all(self) -> Iterator[Goal]:
+    def all(self) -> list[Goal]:
         """Open and lately closed ones."""
-        return (entry.goal for entry in self.entries.values())
+        return [entry.goal for entry in self.entries.values()]
 
     def by_id(self) -> dict[str, Goal]:
         """The same by goal id."""
@@ -74,7 +72,7 @@ class Goals(Slice):
     def open(self, metric: str | None = None) -> list[Goal]:
         """Open goals, of one metric when given."""
         return [
-            goal
-            for goal in self.all()
-            if goal.status.is_open and (metric is None or goal.target_metric == metric)
+            entry.goal
+            for entry in self.entries.values()
+            if entry.goal.status.is_open and (metric is None or entry.goal.target_metric == metric)
         ]

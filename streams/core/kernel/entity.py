@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -64,10 +64,10 @@ class Entity:
     def read(self, kind: type[S]) -> S:
         """The slice, to look at only."""
         name = kind.slice_name
-        found = self._open.get(name)
+        found: Any = self._open.get(name)
         if found is None:
             found = self._open[name] = self._decoded(kind)
-        return cast(S, found)
+        return found
 
     def edit(self, kind: type[S]) -> S:
         """The slice, to be changed: it is encoded again at the next checkpoint."""

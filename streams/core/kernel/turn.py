@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from streams.core.kernel.batch import FloatArray
 from streams.core.kernel.emission import Dispatch, Emission, Position, Rejection
@@ -170,7 +170,7 @@ class Turn:
         """What ``make`` gives, made once in this turn for a key."""
         if key not in self._once:
             self._once[key] = make()
-        return cast(_T, self._once[key])
+        return self._once[key]
 
     @property
     def inputs(self) -> dict[str, int]:
