@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
-from streams.core.kernel.commands import CommandSpec
+from streams.core.kernel.commands import ArgumentInfo, CommandSpec
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "commands.md"
 HEAD = """# Commands
@@ -41,35 +39,13 @@ def page() -> str:
 def _row(spec: CommandSpec[Any]) -> str:
     scope = "entity, `*`" if spec.everybody else "entity"
     summary = f"{spec.summary}; a person is needed" if spec.signed else spec.summary
-    arguments = "; ".join(map(_argument, msgspec.structs.fields(spec.arguments)))
+    arguments = "; ".join(map(_argument, spec.described()))
     cells = (f"`{spec.name}`", summary, spec.target, arguments, scope, f"`{spec.refusal}`")
     return f"| {' | '.join(cells)} |"
 
 
-def _argument(field: msgspec.structs.FieldInfo) -> str:
-    known = msgspec.inspect.type_info(field.type)
-    options = known.types if isinstance(known, msgspec.inspect.UnionType) else (known,)
-    kinds = [_kind(each) for each in options]
-    needed = ", needed" if field.required else ""
-    return f"`{field.name}`: {' or '.join(filter(None, kinds))}{needed}"
-
-
-def _kind(known: msgspec.inspect.Type) -> str:
-    match known:
-        case msgspec.inspect.EnumType():
-            return ", ".join(str(member.value) for member in known.cls)
-        case msgspec.inspect.StrType():
-            return "text"
-        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
-            return "number"
-        case msgspec.inspect.BoolType():
-            return "true or false"
-        case msgspec.inspect.DictType():
-            return "JSON map"
-        case msgspec.inspect.VarTupleType():
-            return "JSON list"
-        case _:
-            return ""
+def _argument(argument: ArgumentInfo) -> str:
+    return f"`{argument.name}`: {argument.kind}{', needed' if argument.required else ''}"
 
 
 def main(words: list[str]) -> int:

@@ -22,6 +22,7 @@ from streams.web.http.openapi import Description
 from streams.web.http.options import WebOptions
 from streams.web.http.routing import Operation, operations, routes
 from streams.web.resources.accuracy import Accuracy
+from streams.web.resources.commands import CommandDesk
 from streams.web.resources.control import ControlPanel
 from streams.web.resources.diagnosis import Diagnosis
 from streams.web.resources.forecasts import Forecasts
@@ -61,6 +62,7 @@ def create_app(
             Goals(rows, sweep, found, commands),
             Plans(sweep, found, commands),
             ControlPanel(source, rows, sweep, commands),
+            CommandDesk(source, commands),
             Reports(source, sweep),
             Diagnosis(source, sweep),
             Description(described),

@@ -10,7 +10,7 @@ import msgspec
 from streams.core.kernel.timers import EVERYBODY
 from streams.core.safety.commands import set_mode
 from streams.core.safety.modes import Controls
-from streams.errors import InvalidRecord
+from streams.errors import InvalidRecord, nearest
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
 from streams.web.group.source import ViewSource
@@ -74,7 +74,7 @@ class Commands:
         by: str = "",
     ) -> RequestedAnswer:
         """Write a command to one entity."""
-        record = _command(entity_id, command, target, arguments, by)
+        record = self._command(entity_id, command, target, arguments, by)
         written = await self._source.publish("commands", [record])
         return _requested(record.command_id, record.timestamp, message, written)
 
@@ -110,10 +110,53 @@ class Commands:
         With ``unchanged`` the answer says that nothing is going to change. It is written all the
         same: a command before it may not have been applied yet.
         """
-        record = _command(EVERYBODY, command, "", arguments, by)
+        record = self._command(EVERYBODY, command, "", arguments, by)
         written = await self._source.broadcast("commands", record)
         return _requested(
             record.command_id, record.timestamp, message, written, unchanged=unchanged
+        )
+
+    def _command(
+        self,
+        entity_id: str,
+        command: str,
+        target: str,
+        arguments: Mapping[str, str] | None,
+        by: str,
+    ) -> Command:
+        """The record, checked as the engine will check it; Refused with 422 when it would not be
+        understood."""
+        given = {name: value for name, value in (arguments or {}).items() if value}
+        known = self._source.known_commands()
+        spec = known.get(command)
+        if spec is None:
+            raise Refused(
+                422, "unknown command", field="command", value=command,
+                remedy=nearest(command, known),
+            )  # fmt: skip
+        if entity_id == EVERYBODY and not spec.everybody:
+            raise Refused(
+                422, f"{command} is for one entity", field="entity_id", value=entity_id,
+                remedy="name the entity",
+            )  # fmt: skip
+        if spec.signed and not (by or given.get("by")):
+            raise Refused(
+                422, f"{command} needs a person", field="by", value=by, remedy="say who decides"
+            )
+        try:
+            spec.parse(given)
+        except InvalidRecord as error:
+            raise Refused(
+                422, error.message, field=error.field, value=error.value, remedy=error.remedy
+            ) from None
+        return Command(
+            entity_id=entity_id,
+            timestamp=now_ms(),
+            command_id=str(uuid.uuid4()),
+            command=command,
+            target=target,
+            arguments=given,
+            issued_by=by,
         )
 
 
@@ -151,18 +194,3 @@ def mode_arguments(given: Mapping[str, str], autonomous: bool | None) -> dict[st
             remedy=error.remedy,
         ) from None
     return arguments
-
-
-def _command(
-    entity_id: str, command: str, target: str, arguments: Mapping[str, str] | None, by: str
-) -> Command:
-    given = {name: value for name, value in (arguments or {}).items() if value}
-    return Command(
-        entity_id=entity_id,
-        timestamp=now_ms(),
-        command_id=str(uuid.uuid4()),
-        command=command,
-        target=target,
-        arguments=given,
-        issued_by=by,
-    )

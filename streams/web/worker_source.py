@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from streams.core.capacity.capacity_report import CapacityReport, capacity_report
+from streams.core.features import build_features
 from streams.core.forecasting.registry import create
+from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis, PatternLearner
 from streams.records import Event, Record
@@ -24,8 +27,12 @@ class WorkerSource:
         self._views = worker.views
         self._core = worker.core
         self._learner = PatternLearner(self._core.patterns, self._core.zone)
+        self._commands = build_features(self._core).commands
         forecasting = self._core.forecasting
         self._methods = [create(name, forecasting).name for name in forecasting.models]
+
+    def known_commands(self) -> Mapping[str, CommandSpec[Any]]:
+        return self._commands
 
     def live(self) -> Health:
         failure = self._worker.failure

@@ -51,8 +51,10 @@ RETRY_MS = 60_000
 
 
 class ExecuteArguments(Arguments, frozen=True):
-    """How a plan is made."""
+    """How a plan is made, for whom and why."""
 
+    by: str = ""
+    reason: str = ""
     dry_run: bool = False
     """Only show the plan, with what is expected of it."""
 

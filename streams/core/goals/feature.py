@@ -52,8 +52,9 @@ class GoalArguments(Arguments, frozen=True):
 
 
 class CancelArguments(Arguments, frozen=True):
-    """Why a goal is not wanted any more."""
+    """Who does not want a goal any more, and why."""
 
+    by: str = ""
     reason: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -24,6 +24,15 @@ class Arguments(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 
 class NoArguments(Arguments, frozen=True):
     """A command without arguments."""
+
+
+class ArgumentInfo(NamedTuple):
+    """An argument, for people."""
+
+    name: str
+    kind: str
+    """text, number, ..., or the values that it may have."""
+    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,13 @@ class CommandSpec(Generic[A]):
         except msgspec.ValidationError as error:
             raise self._invalid("*", sorted(parsed), f"{error}") from error
 
+    def described(self) -> list[ArgumentInfo]:
+        """What its arguments are."""
+        return [
+            ArgumentInfo(field.name, _kind(field.type), field.required)
+            for field in msgspec.structs.fields(self.arguments)
+        ]
+
     def _invalid(self, name: str, value: object, remedy: str) -> InvalidRecord:
         return InvalidRecord(
             f"{self.name} is not understood",
@@ -78,3 +94,25 @@ def _typed(text: str, kind: Any) -> Any:
         if not text.startswith(("[", "{")):
             raise
         return msgspec.json.decode(text, type=kind)
+
+
+def _kind(annotation: Any) -> str:
+    known = msgspec.inspect.type_info(annotation)
+    options = known.types if isinstance(known, msgspec.inspect.UnionType) else (known,)
+    return " or ".join(filter(None, map(_word, options)))
+
+
+def _word(known: msgspec.inspect.Type) -> str:
+    if isinstance(known, msgspec.inspect.EnumType):
+        return ", ".join(str(member.value) for member in known.cls)
+    return _WORDS.get(type(known), "")
+
+
+_WORDS: dict[type, str] = {
+    msgspec.inspect.StrType: "text",
+    msgspec.inspect.IntType: "number",
+    msgspec.inspect.FloatType: "number",
+    msgspec.inspect.BoolType: "true or false",
+    msgspec.inspect.DictType: "JSON map",
+    msgspec.inspect.VarTupleType: "JSON list",
+}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from streams.core.capacity.capacity_report import CapacityReport
+from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis
 from streams.records import Event, Record
@@ -151,6 +152,10 @@ class AutonomySource(Protocol):
 
     def release(self) -> None:
         """Take ``halt`` back; nothing when it was not called."""
+        ...
+
+    def known_commands(self) -> Mapping[str, CommandSpec[Any]]:
+        """Commands that the worker's features understand, by name."""
         ...
 
     async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from streams.core.config import CoreConfig
+from streams.core.features import build_features
+from streams.core.kernel.commands import CommandSpec
 from streams.errors import InvalidRecord
 from streams.web import Health, Page, TableInfo
 from streams.web.group.source import AutonomyFacts
@@ -47,6 +51,9 @@ class MemorySource(MemorySeries):
 
     def put(self, table: str, key: str, value: object, *, entity: str = "") -> None:
         self.rows.setdefault(table, {})[key] = (entity or key.partition("/")[0], value)
+
+    def known_commands(self) -> Mapping[str, CommandSpec[Any]]:
+        return build_features(CoreConfig()).commands
 
     def live(self) -> Health:
         return self.alive

@@ -1,0 +1,88 @@
+"""Every command that the features understand, also those of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streams.core.kernel.commands import ArgumentInfo, CommandSpec
+from streams.core.kernel.timers import EVERYBODY
+from streams.web.commands import Commands, RequestedAnswer
+from streams.web.group.source import ViewSource
+from streams.web.http.requests import Message, Name, Text
+from streams.web.http.routing import at
+
+
+class CommandRequest(Message, frozen=True, kw_only=True):
+    """What the engine is to do."""
+
+    command: Name
+    entity_id: Name
+    """The entity, or * for all where the command permits that."""
+    target: Text = ""
+    """Id of the goal or plan that is meant."""
+    arguments: dict[str, str] = msgspec.field(default_factory=dict)
+    """As text; lists and maps are JSON."""
+    by: Text = ""
+
+
+class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command is."""
+
+    command: str
+    summary: str
+    target: str
+    """What its target names; empty where it names nothing."""
+    arguments: list[ArgumentInfo]
+    for_all: bool
+    """Whether it may be sent to the entity *."""
+    signed: bool
+    """Whether it must say who decides."""
+
+
+class CommandsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    commands: list[CommandInfo]
+
+
+class CommandDesk:
+    """Lists the commands that were declared, and takes them."""
+
+    def __init__(self, source: ViewSource, commands: Commands) -> None:
+        self._source = source
+        self._commands = commands
+
+    @at("GET", "/api/commands")
+    async def known(self) -> CommandsAnswer:
+        """Commands with their arguments."""
+        return CommandsAnswer(
+            commands=[_info(spec) for _, spec in sorted(self._source.known_commands().items())]
+        )
+
+    @at("POST", "/api/commands", 202, writes=True)
+    async def send(self, body: CommandRequest) -> RequestedAnswer:
+        """Hand a command to the engine, checked as the engine checks it."""
+        message = "the command is handed to the engine"
+        if body.entity_id == EVERYBODY:
+            return await self._commands.to_all(
+                body.command, message, arguments=body.arguments, by=body.by
+            )
+        return await self._commands.to_entity(
+            body.entity_id,
+            body.command,
+            message,
+            target=body.target,
+            arguments=body.arguments,
+            by=body.by,
+        )
+
+
+def _info(spec: CommandSpec[Any]) -> CommandInfo:
+    return CommandInfo(
+        command=spec.name,
+        summary=spec.summary,
+        target=spec.target,
+        arguments=spec.described(),
+        for_all=spec.everybody,
+        signed=spec.signed,
+    )
