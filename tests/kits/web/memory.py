@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from streams.errors import InvalidRecord
 from streams.web import Health, Page, TableInfo
 from streams.web.group.source import AutonomyFacts
-from tests.unit.web.series import MemorySeries
+from tests.kits.web.series import MemorySeries
 
 COUNT = 4
 FACTS = AutonomyFacts(
