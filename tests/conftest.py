@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 from streams.errors import GoalstreamError
-from tests.faults.harness import Deployment, Sections, deployed
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka.deployment import Deployment, Sections, deployed
+from tests.kits.kafka.harness import KafkaHarness
 from tools.kafka import KafkaStack
 
 pytest_plugins = ("pytester", "tools.spec.plugin")

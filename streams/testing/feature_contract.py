@@ -15,7 +15,7 @@ from streams.core.kernel.entity import Entity
 from streams.core.kernel.feature import Feature
 from streams.core.kernel.names import METRICS
 from streams.core.kernel.slices import decode_slice, encode_slice
-from streams.core.kernel.store import ENTITIES, TABLES
+from streams.core.kernel.store import ENTITIES, TABLES, Write
 from streams.core.kernel.timers import TICK
 from streams.core.partition import Partition, Snapshot
 from streams.records import Command, Metric, Record
@@ -38,11 +38,15 @@ class MemoryStore:
     def save(self, snapshot: Snapshot) -> None:
         """Store what a checkpoint has taken."""
         for table, writes in snapshot.writes.items():
-            for key, value in writes:
-                if value is None:
-                    self.tables[table].pop(key, None)
-                else:
-                    self.tables[table][key] = value
+            self.write(table, writes)
+
+    def write(self, table: str, writes: Sequence[Write]) -> None:
+        """Store some values; a None is removed."""
+        for key, value in writes:
+            if value is None:
+                self.tables[table].pop(key, None)
+            else:
+                self.tables[table][key] = value
 
 
 def check_feature(

@@ -10,11 +10,11 @@ import pytest
 from streams.core.kernel.entity import decode_entity
 from streams.core.outcomes.feature import Actions
 from streams.records import Action, Outcome, OutcomeStatus
-from tests.faults import action_handlers
-from tests.faults.harness import Deployment, until
-from tests.faults.ledger import START_MS, entity
-from tests.faults.verifier import decoded, latest
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka import action_handlers
+from tests.kits.kafka.deployment import Deployment, until
+from tests.kits.kafka.harness import KafkaHarness
+from tests.kits.kafka.ledger import START_MS, entity
+from tests.kits.kafka.verifier import decoded, latest
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Deployment, deployed, until
-from tests.faults.ledger import begin
-from tests.faults.verifier import verify
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka.deployment import Deployment, deployed, until
+from tests.kits.kafka.harness import KafkaHarness
+from tests.kits.kafka.ledger import begin
+from tests.kits.kafka.verifier import verify
 from tools.kafka import KafkaStack
 
 pytestmark = pytest.mark.timeout(300)

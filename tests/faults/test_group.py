@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.faults.harness import PARTITIONS, Deployment, until
-from tests.faults.ledger import Ledger, begin, entity
-from tests.faults.verifier import verify
+from tests.kits.kafka.deployment import PARTITIONS, Deployment, until
+from tests.kits.kafka.ledger import Ledger, begin, entity
+from tests.kits.kafka.verifier import verify
 
 pytestmark = pytest.mark.timeout(300)
 

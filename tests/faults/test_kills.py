@@ -8,9 +8,9 @@ import pytest
 
 from streams.core.kernel.batch import series_key
 from streams.core.kernel.store import TABLES
-from tests.faults.harness import Deployment, WorkerProcess, until
-from tests.faults.ledger import ENTITIES, METRICS, Ledger, begin, metric
-from tests.faults.verifier import latest, verify
+from tests.kits.kafka.deployment import Deployment, WorkerProcess, until
+from tests.kits.kafka.ledger import ENTITIES, METRICS, Ledger, begin, metric
+from tests.kits.kafka.verifier import latest, verify
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from streams.records import Action, Goal, Outcome, OutcomeStatus
-from tests.faults.harness import Deployment, Sections, until
-from tests.integration import plan_handlers
-from tests.integration.scene import METRIC, Scene, autonomy_sections
+from tests.kits.kafka import plan_handlers
+from tests.kits.kafka.deployment import Deployment, Sections, until
+from tests.kits.kafka.scene import METRIC, Scene, autonomy_sections
 
 pytestmark = pytest.mark.timeout(300)
 

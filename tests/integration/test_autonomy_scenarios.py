@@ -32,12 +32,12 @@ from streams.records import (
     Severity,
     Suggestion,
 )
-from tests.faults.harness import Deployment, Sections, deployed, until
-from tests.integration import plan_handlers
-from tests.integration.recording import ENTITIES, MINUTES, record, replay
-from tests.integration.scene import ENTITY, METRIC, Scene, autonomy_sections
-from tests.integration.stage import Stage
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka import plan_handlers
+from tests.kits.kafka.deployment import Deployment, Sections, deployed, until
+from tests.kits.kafka.harness import KafkaHarness
+from tests.kits.kafka.recording import ENTITIES, MINUTES, record, replay
+from tests.kits.kafka.scene import ENTITY, METRIC, Scene, autonomy_sections
+from tests.kits.kafka.stage import Stage
 
 pytestmark = pytest.mark.timeout(300)
 

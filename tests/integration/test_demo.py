@@ -20,7 +20,7 @@ import pytest
 
 from streams.demo.scenario import RESOURCES
 from streams.demo.series import timeline
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka.harness import KafkaHarness
 
 LOOPBACK = "127.0.0.1"
 WAIT_SECONDS = 90.0

@@ -12,8 +12,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from streams.records import Action, Goal
-from tests.faults.harness import PARTITIONS, Deployment, free_port, until
-from tests.faults.ledger import START_MS, STEP_MS, entity
+from tests.kits.kafka.deployment import PARTITIONS, Deployment, free_port, until
+from tests.kits.kafka.ledger import START_MS, STEP_MS, entity
 
 
 class Outsider:

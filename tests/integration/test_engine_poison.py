@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from streams.core.series.store import HOT
 from streams.records import Action, DeadLetter, Metric
 from streams.wire.registry import EMBEDDED_IDS
-from tests.faults.harness import Deployment
-from tests.faults.ledger import START_MS
-from tests.faults.verifier import decoded, latest
+from tests.kits.kafka.deployment import Deployment
+from tests.kits.kafka.ledger import START_MS
+from tests.kits.kafka.verifier import decoded, latest
 
 GOOD = 40
 """Good metrics between two bad ones."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka.harness import KafkaHarness
 from tools.kafka import KafkaStack
 
 

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from streams.records import Alert, Command, Event
-from tests.faults.harness import Deployment, WorkerProcess, until
-from tests.faults.ledger import START_MS
-from tests.faults.verifier import decoded
+from tests.kits.kafka.deployment import Deployment, WorkerProcess, until
+from tests.kits.kafka.ledger import START_MS
+from tests.kits.kafka.verifier import decoded
 
 pytestmark = pytest.mark.timeout(300)
 

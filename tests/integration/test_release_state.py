@@ -14,11 +14,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from streams.records import Record
 from streams.wire.keys import key_of
 from streams.wire.topology import INPUTS
-from tests.faults.harness import PARTITIONS, PRODUCER, WAIT_SECONDS, Deployment, Sections
-from tests.faults.verifier import decoded
-from tests.integration.stage import Stage
-from tests.kits import release_state
-from tests.kits.release_state import Batch, as_json, differences
+from tests.kits.kafka.deployment import PARTITIONS, PRODUCER, WAIT_SECONDS, Deployment, Sections
+from tests.kits.kafka.stage import Stage
+from tests.kits.kafka.verifier import decoded
+from tests.kits.runtime import release_state
+from tests.kits.runtime.release_state import Batch, as_json, differences
 
 pytestmark = pytest.mark.timeout(300)
 

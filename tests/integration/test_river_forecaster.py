@@ -11,9 +11,9 @@ import pytest
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.forecasting.config import ForecastConfig
 from streams.records import Forecast, Metric
-from tests.faults.harness import Deployment, WorkerProcess
-from tests.faults.ledger import START_MS, STEP_MS
-from tests.faults.verifier import decoded
+from tests.kits.kafka.deployment import Deployment, WorkerProcess
+from tests.kits.kafka.ledger import START_MS, STEP_MS
+from tests.kits.kafka.verifier import decoded
 
 pytestmark = pytest.mark.timeout(300)
 

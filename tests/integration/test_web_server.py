@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from streams.errors import ConfigError, GoalstreamError
 from streams.runtime.metrics import WorkerMetrics
 from streams.web import PeerDirectory, WebOptions, WebServer, create_app, open_peer_client
-from tests.unit.web.group import TOKEN
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.group import TOKEN
+from tests.kits.web.memory import MemorySource
 
 LOOPBACK = "127.0.0.1"
 

@@ -38,8 +38,8 @@ from streams.wire.keys import key_of
 from streams.wire.registry import NotCached, subject_name
 from streams.wire.rejected import Reason
 from streams.wire.schemas import schema_json, schema_text
-from tests.kafka_harness import KafkaHarness
-from tests.unit.wire.messages import NOW, Message
+from tests.kits.kafka.harness import KafkaHarness
+from tests.kits.messages import NOW, Message
 
 GOAL = Goal(
     entity_id="svc-1", timestamp=NOW, goal_id="g-1", target_metric="cpu_usage", target_value=70.0,

@@ -17,7 +17,7 @@ from streams.core.safety.modes import Controls, Mode
 from streams.records import GoalStatus, PlanStatus, Priority
 from streams.runtime.embedded import PARTITIONS, EmbeddedBroker
 from streams.web import WebOptions, WebServer, create_app
-from tests.unit.web.agent import FAR, NOW, AgentSource
+from tests.kits.web.agent import FAR, NOW, AgentSource
 
 
 @pytest.fixture(autouse=True)

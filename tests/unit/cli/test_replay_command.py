@@ -20,14 +20,14 @@ from streams.core.partition import Partition
 from streams.errors import GoalstreamError, InvalidRecord
 from streams.records import Decision, Direction, Event, Metric, Record
 from streams.settings import Settings
+from streams.testing.feature_contract import MemoryStore
 from streams.wire.encode import Encoder
 from streams.wire.registry import EmbeddedRegistry
 from streams.wire.topology import RECORD_OF, Topology
-from tests.unit.core.partition_kit import (
+from tests.kits.core.partition import (
     NUMBER,
     START,
     Entry,
-    MemoryStore,
     Seen,
     action,
     apply_batch,

@@ -16,7 +16,7 @@ from streams.runtime.embedded import EmbeddedBroker
 from streams.wire.encode import Encoder
 from streams.wire.registry import EmbeddedRegistry
 from streams.wire.topology import RECORD_OF, Topology
-from tests.unit.core.partition_kit import START, command, event, metric
+from tests.kits.core.partition import START, command, event, metric
 
 TOPOLOGY = Topology.load(prefix="replayed-", partitions=4)
 REGISTRY = EmbeddedRegistry()

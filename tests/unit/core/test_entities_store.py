@@ -10,7 +10,7 @@ from streams.core.kernel.entity import Entity, decode_entity, decode_timers
 from streams.core.kernel.slices import Slice
 from streams.core.kernel.store import ENTITIES
 from streams.errors import StateError
-from tests.unit.core.partition_kit import MemoryStore
+from streams.testing.feature_contract import MemoryStore
 
 
 class Counted(Slice):

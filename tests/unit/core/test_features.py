@@ -19,7 +19,7 @@ from streams.core.kernel.turn import Turn
 from streams.errors import ConfigError
 from streams.records import Alert, Command, Event, Record, Severity
 from streams.testing import check_feature
-from tests.unit.core.partition_kit import START, Bench, action, command, event, goal, metric
+from tests.kits.core.partition import START, Bench, action, command, event, goal, metric
 
 HOUR = 3_600_000
 

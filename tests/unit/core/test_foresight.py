@@ -14,27 +14,20 @@ from streams.core.metric.config import MetricConfig
 from streams.core.partition import METRICS
 from streams.core.transfer import IMPORT, knowledge_of
 from streams.records import Forecast, PatternType, Prediction, PredictionKind, Severity
-from tests.unit.core.partition_kit import START, Bench, Seen, command, event, goal, metric
+from tests.kits.core.partition import (
+    HOUR,
+    START,
+    Bench,
+    Seen,
+    command,
+    event,
+    goal,
+    measured,
+    metric,
+)
+from tests.kits.core.values import noise
 
-HOUR = 3_600_000
 EAGER = CoreConfig(forecasting=ForecastConfig(min_points=10, interval_ms=0))
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
-
-
-def measured(bench: Bench, start: int = 0, **columns: Any) -> Seen:
-    """Hourly values of several metrics of one entity, as one batch."""
-    size = len(next(iter(columns.values())))
-    return bench.send(
-        METRICS,
-        *(
-            metric(float(values[i]), name=name, timestamp=START + (start + i) * HOUR)
-            for i in range(size)
-            for name, values in columns.items()
-        ),
-    )
 
 
 def states(seen: Seen) -> list[Prediction]:

@@ -15,7 +15,7 @@ from streams.core.kernel.emission import Position
 from streams.core.kernel.turn import Turn
 from streams.core.transfer import IMPORT, knowledge_of
 from streams.records import Direction, GoalStatus
-from tests.unit.core.partition_kit import START, Bench, action, command, event, goal
+from tests.kits.core.partition import START, Bench, action, command, event, goal
 
 
 def test_reached_goal_is_published_and_closed() -> None:

@@ -20,8 +20,8 @@ from streams.core.planning.proposal import Proposal
 from streams.core.planning.simulate import rank
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Direction
-from tests.unit.core.partition_kit import START, Bench, command, goal
-from tests.unit.core.test_foresight import HOUR, measured, noise
+from tests.kits.core.partition import HOUR, START, Bench, command, goal, measured
+from tests.kits.core.values import noise
 
 STEPS = 3
 LIMIT = 60.0

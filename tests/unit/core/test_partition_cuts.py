@@ -7,16 +7,9 @@ from hypothesis import strategies as st
 
 from streams.core.config import CoreConfig
 from streams.core.partition import Partition
-from tests.unit.core.partition_kit import (
-    NUMBER,
-    MemoryStore,
-    Seen,
-    apply_batch,
-    batches,
-    log_of,
-    run_cut,
-)
-from tests.unit.core.random_input import Draw, configs, draws, random_lists, records_of
+from streams.testing.feature_contract import MemoryStore
+from tests.kits.core.partition import NUMBER, Seen, apply_batch, batches, log_of, run_cut
+from tests.kits.core.random_input import Draw, configs, draws, random_lists, records_of
 
 MOST = 60
 

@@ -12,7 +12,7 @@ from streams.core.goals.config import GoalConfig
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES
 from streams.core.metric.config import MetricConfig
 from streams.records import Direction, GoalStatus, OutcomeStatus, PredictionKind, Trend
-from tests.unit.core.partition_kit import (
+from tests.kits.core.partition import (
     START,
     Bench,
     Seen,

@@ -9,7 +9,7 @@ import pytest
 from streams.core.config import CoreConfig
 from streams.core.goals.config import GoalConfig
 from streams.records import GoalOrigin, GoalStatus, OutcomeStatus
-from tests.unit.core.partition_kit import (
+from tests.kits.core.partition import (
     START,
     Bench,
     action,

@@ -9,7 +9,8 @@ from streams.core.kernel.batch import series_key, split_series_key
 from streams.core.kernel.store import MODELS, SERIES, Write
 from streams.core.series.store import HOT, SeriesStore
 from streams.errors import StateError
-from tests.unit.core.partition_kit import START, Bench, MemoryStore, goal, metric
+from streams.testing.feature_contract import MemoryStore
+from tests.kits.core.partition import START, Bench, goal, metric
 
 
 def store_of(memory: MemoryStore, config: CoreConfig | None = None) -> SeriesStore:

@@ -11,7 +11,7 @@ from streams.errors import ConfigError, Unavailable
 from streams.runtime.connect import topology_of
 from streams.runtime.embedded import PARTITIONS, EmbeddedBroker, broker_for
 from streams.settings import EMBEDDED, Settings
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka.harness import KafkaHarness
 
 
 def embedded(partitions: int | None = None) -> Settings:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from streams.settings import Settings, load_settings
-from tests.unit.docs.pages import ROOT, blocks, read
+from tests.kits.pages import ROOT, blocks, read
 from tools.kafka.artifacts import KAFKA_VERSION, REGISTRY_VERSION
 from tools.kafka.ports import Ports
 

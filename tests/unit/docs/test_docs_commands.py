@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from streams.cli.app import app
-from tests.unit.docs.pages import ROOT, code, name, pages, read
+from tests.kits.pages import ROOT, code, name, pages, read
 
 _ENDS = frozenset({"|", "||", "&&", ";", ">", "<"})
 

@@ -19,7 +19,7 @@ from streams.runtime.handlers import HandlerRegistry
 from streams.settings import load_settings
 from streams.testing import check_forecaster
 from streams.wire.topology import RECORD_OF
-from tests.unit.docs.pages import ROOT, Block, blocks, pages, read
+from tests.kits.pages import ROOT, Block, blocks, pages, read
 
 GUIDE = ROOT / "docs" / "guide"
 PYTHON = [block for page in pages() for block in blocks(page, "python")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.docs.pages import ROOT, name, pages, prose, read
+from tests.kits.pages import ROOT, name, pages, prose, read
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:streams|tests|docs|examples|schemas|tools)/[\w./-]+)`")

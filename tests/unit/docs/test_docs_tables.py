@@ -22,7 +22,7 @@ from streams.runtime.topic_changes import ChangeKind
 from streams.settings import Settings
 from streams.wire.rejected import Reason
 from streams.wire.topology import Topology
-from tests.unit.docs.pages import ROOT, read, table
+from tests.kits.pages import ROOT, read, table
 from tools.commands import PAGE, page
 
 OPERATIONS = "docs/operations.md"

@@ -63,6 +63,16 @@ def test_no_test_waits_blindly() -> None:
     assert lines_with(re.compile(r"\btime\.sleep\("), "tests") == []
 
 
+def test_what_tests_share_is_a_kit() -> None:
+    """A test stands on the kits alone: its folder can be moved, and its neighbours changed."""
+    tests = [path.relative_to(ROOT) for path in python_files("tests")]
+    outside = [path for path in tests if not path.is_relative_to("tests/kits")]
+    helpers = [str(path) for path in outside if not re.match(r"test_|conftest\.py", path.name)]
+    assert helpers == []
+    foreign = re.compile(r"^\s*(?:from|import) +(?:\.|tests\b(?!\.kits\b|(?= import kits\b)))")
+    assert lines_with(foreign, *SOURCES) == []
+
+
 def test_a_silenced_type_error_has_its_reason_beside_or_above_it() -> None:
     bare = re.compile(r"#\s*(type|pyright):\s*ignore(\[[^\]]*\])?\s*$")
     unexplained = [

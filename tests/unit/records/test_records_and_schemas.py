@@ -15,7 +15,7 @@ import pytest
 from streams.records import RECORD_TYPES, Record, Severity, Trend
 from streams.wire.resources import schema_path
 from streams.wire.schemas import schema_json
-from tests.unit.records.record_strategies import TIME_FIELDS, optional
+from tests.kits.records import TIME_FIELDS, optional
 
 PLAIN = {str: "string", bool: "boolean", float: "double", bytes: "bytes"}
 METRIC_ORDER = (

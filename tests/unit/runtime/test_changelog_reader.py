@@ -15,8 +15,8 @@ from streams.errors import Stalled
 from streams.runtime import recovery
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.tables import TableSet
-from tests.unit.runtime.fake_kafka import worker_metrics
-from tests.unit.runtime.faust_app import table_set
+from tests.kits.runtime.fake_kafka import worker_metrics
+from tests.kits.runtime.faust_app import table_set
 
 
 class FakeMessage:

@@ -13,8 +13,8 @@ from streams.errors import Unavailable
 from streams.runtime.checkpoint import Checkpointer, Fenced, Limits
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
-from tests.unit.core.partition_kit import Bench, action, event, metric
-from tests.unit.runtime.fake_kafka import FakeBroker, MemoryTables, as_any, worker_metrics
+from tests.kits.core.partition import Bench, action, event, metric
+from tests.kits.runtime.fake_kafka import FakeBroker, MemoryTables, as_any, worker_metrics
 
 
 class Journal:

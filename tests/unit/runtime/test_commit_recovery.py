@@ -18,16 +18,10 @@ from streams.core.partition import Applied, Partition
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
-from tests.unit.core.partition_kit import (
-    NUMBER,
-    Entry,
-    MemoryStore,
-    apply_batch,
-    batches,
-    log_of,
-)
-from tests.unit.core.random_input import Draw, configs, draws, random_lists, records_of
-from tests.unit.runtime.fake_kafka import Cut, FakeBroker, MemoryTables, as_any, worker_metrics
+from streams.testing.feature_contract import MemoryStore
+from tests.kits.core.partition import NUMBER, Entry, apply_batch, batches, log_of
+from tests.kits.core.random_input import Draw, configs, draws, random_lists, records_of
+from tests.kits.runtime.fake_kafka import Cut, FakeBroker, MemoryTables, as_any, worker_metrics
 
 OUTPUT = "output"
 IN_ORDER = (0, 0, 1, 1, 2, 5, 10, 30, 100, 3)

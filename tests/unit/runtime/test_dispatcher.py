@@ -20,8 +20,8 @@ from streams.runtime.dispatcher import Dispatcher, never_halted
 from streams.runtime.handlers import Handler, HandlerRegistry
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry
-from tests.unit.core.partition_kit import action
-from tests.unit.wire.messages import message
+from tests.kits.core.partition import action
+from tests.kits.messages import message
 
 NOW = 1_700_000_000_000
 PARTITION = 2

@@ -24,9 +24,9 @@ from streams.runtime.transport import RawBatch
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.topology import INPUTS, RECORD_OF
-from tests.unit.core.partition_kit import START, action, command, event, goal, metric, outcome
-from tests.unit.runtime.fake_kafka import FakeBroker, MemoryTables, as_any, worker_metrics
-from tests.unit.wire.messages import ENCODER, MemoryRegistry, Message, message
+from tests.kits.core.partition import START, action, command, event, goal, metric, outcome
+from tests.kits.messages import ENCODER, MemoryRegistry, Message, message
+from tests.kits.runtime.fake_kafka import FakeBroker, MemoryTables, as_any, worker_metrics
 
 PARTITION = 1
 

@@ -10,7 +10,7 @@ import pytest
 
 from streams.runtime import transport
 from streams.runtime.transport import BatchConsumer, BatchThread
-from tests.unit.runtime.faust_app import unconnected_app
+from tests.kits.runtime.faust_app import unconnected_app
 
 
 class Coordinator:

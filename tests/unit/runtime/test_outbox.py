@@ -9,7 +9,7 @@ import pytest
 
 from streams.errors import InvalidRecord, Unavailable
 from streams.runtime.outbox import Outbox
-from tests.unit.runtime.fake_kafka import Batch, FakeBroker, Metadata
+from tests.kits.runtime.fake_kafka import Batch, FakeBroker, Metadata
 
 
 class StubbornBroker(FakeBroker):

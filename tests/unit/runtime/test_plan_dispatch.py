@@ -13,7 +13,7 @@ from streams.core.kernel.emission import Dispatch, Position
 from streams.records import Action, Outcome, OutcomeStatus, Plan, PlanStatus, StepStatus
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.handlers import Handler, HandlerRegistry, load_handlers
-from tests.unit.core.execution.execution_kit import DELAY, NOW, asked, plan, step
+from tests.kits.core.execution import DELAY, NOW, asked, plan, step
 
 
 class Engine:

@@ -12,11 +12,11 @@ from streams.core.kernel.store import MODELS, SERIES, TABLES, Write
 from streams.core.partition import Partition
 from streams.records import Record
 from streams.runtime.views import Views, all_views
-from tests.kits import release_state
-from tests.kits.release_state import PARTITIONS, Batch, as_json, differences
-from tests.unit.core.partition_kit import Entry, apply_batch
-from tests.unit.runtime.fake_kafka import MemoryTables, as_any
-from tests.unit.runtime.faust_app import table_set
+from tests.kits.core.partition import Entry, apply_batch
+from tests.kits.runtime import release_state
+from tests.kits.runtime.fake_kafka import MemoryTables, as_any
+from tests.kits.runtime.faust_app import table_set
+from tests.kits.runtime.release_state import PARTITIONS, Batch, as_json, differences
 
 
 class Worker:

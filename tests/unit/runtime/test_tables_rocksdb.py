@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES, TABLES, Write
 from streams.runtime.tables import OFFSET_KEY, SLICE
-from tests.unit.runtime.faust_app import table_set
+from tests.kits.runtime.faust_app import table_set
 
 
 async def test_values_and_offset_are_stored_together(tmp_path: Path) -> None:

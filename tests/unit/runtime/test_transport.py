@@ -15,7 +15,7 @@ from faust.types import TP, Message
 from streams.errors import StateError
 from streams.runtime import transport
 from streams.runtime.transport import BatchConsumer, RawBatch, verify_faust
-from tests.unit.runtime.faust_app import unconnected_app
+from tests.kits.runtime.faust_app import unconnected_app
 
 ONE, TWO = TP("agent-metrics", 0), TP("agent-metrics", 1)
 CHANGELOG = TP("changelog", 0)

@@ -17,7 +17,7 @@ from streams.core.metric.config import MetricConfig
 from streams.core.partition import Partition
 from streams.records import Record
 from streams.runtime.views import CONTROL, Views, all_views
-from tests.unit.core.partition_kit import (
+from tests.kits.core.partition import (
     START,
     Entry,
     action,
@@ -27,7 +27,7 @@ from tests.unit.core.partition_kit import (
     metric,
     outcome,
 )
-from tests.unit.runtime.fake_kafka import MemoryTables, as_any
+from tests.kits.runtime.fake_kafka import MemoryTables, as_any
 
 COUNT = 3
 CONFIG = CoreConfig(

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 import streams
 from streams.errors import StateError
 from streams.web import Health, WebOptions, create_app
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.memory import MemorySource
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from streams.records import Event, Metric
 from streams.settings import Settings
 from streams.web import WebOptions, WebServer, create_app
-from tests.unit.docs.pages import read
-from tests.unit.web.agent import API, AgentSource, error, operator
+from tests.kits.pages import read
+from tests.kits.web.agent import API, AgentSource, error, operator
 
 FORECASTING = "/api/forecasting"
 LOOPBACK = "127.53.0.3"

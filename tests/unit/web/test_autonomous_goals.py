@@ -17,9 +17,9 @@ from streams.records import (
     PlanStatus,
     Priority,
 )
-from tests.unit.core.partition_kit import START, Bench, goal
-from tests.unit.web.agent import API, FAR, NOW, AgentSource, error, operator
-from tests.unit.web.group import Group
+from tests.kits.core.partition import START, Bench, goal
+from tests.kits.web.agent import API, FAR, NOW, AgentSource, error, operator
+from tests.kits.web.group import Group
 
 GOAL = {"entity_id": "shop", "target_metric": "load", "target_value": 0.5}
 

@@ -30,9 +30,9 @@ from streams.records import (
 from streams.runtime.metrics import WorkerMetrics
 from streams.web import WebOptions, create_app
 from streams.web.group import sweep
-from tests.unit.core.partition_kit import START, Bench, goal
-from tests.unit.web.agent import API, NOW, AgentSource, error, live_lines, operator
-from tests.unit.web.group import Group
+from tests.kits.core.partition import START, Bench, goal
+from tests.kits.web.agent import API, NOW, AgentSource, error, live_lines, operator
+from tests.kits.web.group import Group
 
 HOUR = 3_600_000
 

@@ -8,8 +8,8 @@ import pytest
 from streams.core.kernel.timers import EVERYBODY
 from streams.core.safety.modes import Controls, Mode
 from streams.errors import Unavailable
-from tests.unit.web.agent import API, NOW, AgentSource, error, operator
-from tests.unit.web.group import Group
+from tests.kits.web.agent import API, NOW, AgentSource, error, operator
+from tests.kits.web.group import Group
 
 
 @pytest.fixture

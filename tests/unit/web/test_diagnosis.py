@@ -12,7 +12,7 @@ import pytest
 from streams.core.learning.insights import EffectLearned, Rate
 from streams.core.safety.modes import Controls, Mode
 from streams.records import PlanStatus, PlanStep, StepStatus
-from tests.unit.web.agent import API, AgentSource, operator
+from tests.kits.web.agent import API, AgentSource, operator
 
 SCALE_OUT = PlanStep("scale_out")
 

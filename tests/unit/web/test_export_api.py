@@ -7,8 +7,8 @@ import msgspec
 from streams.core.config import CoreConfig
 from streams.core.transfer import knowledge_of
 from streams.records import Command
-from tests.unit.core.partition_kit import Bench, event, goal
-from tests.unit.web.agent import AgentSource, error, operator
+from tests.kits.core.partition import Bench, event, goal
+from tests.kits.web.agent import AgentSource, error, operator
 
 API = "/api/forecasting/export"
 

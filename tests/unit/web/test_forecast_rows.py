@@ -7,8 +7,8 @@ import pytest
 
 from streams.web import TableInfo
 from streams.web.group import rows
-from tests.unit.web.group import Group
-from tests.unit.web.memory import TABLES, MemorySource
+from tests.kits.web.group import Group
+from tests.kits.web.memory import TABLES, MemorySource
 
 API = "/api/forecasting"
 HOUR = 3_600_000

@@ -17,9 +17,9 @@ from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.model_results import AnchorAccuracy, RunningAccuracy
 from streams.web import Health
 from streams.web.resources.forecasts import STEPS_MAX, _shown
-from tests.unit.web.group import TOKEN, Group
-from tests.unit.web.memory import MemorySource
-from tests.unit.web.series import HOUR, MINUTE, RECORD_TIME, START
+from tests.kits.web.group import TOKEN, Group
+from tests.kits.web.memory import MemorySource
+from tests.kits.web.series import HOUR, MINUTE, RECORD_TIME, START
 
 API = "/api/forecasting"
 SERIES = {"entity_id": "shop", "metric_name": "load"}

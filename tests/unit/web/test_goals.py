@@ -8,8 +8,8 @@ import pytest
 
 from streams.records import Goal, GoalStatus, GoalType, Priority
 from streams.web import TableInfo
-from tests.unit.web.group import Group
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.group import Group
+from tests.kits.web.memory import MemorySource
 
 API = "/api/forecasting/goals"
 KNOWN = (TableInfo("goals", "Goals", "entity/goal id"),)

@@ -7,8 +7,8 @@ from pydantic import SecretStr
 from starlette.types import Message
 
 from streams.web import WebOptions, create_app
-from tests.unit.web.group import TOKEN
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.group import TOKEN
+from tests.kits.web.memory import MemorySource
 
 
 def reader(options: WebOptions, local: str = "127.0.0.1") -> httpx.AsyncClient:

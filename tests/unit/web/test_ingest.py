@@ -18,8 +18,8 @@ from streams.web.http import requests
 from streams.web.http.errors import Refused
 from streams.web.http.requests import message_of
 from streams.web.resources.ingest import MetricBatch
-from tests.unit.web.group import TOKEN, Group
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.group import TOKEN, Group
+from tests.kits.web.memory import MemorySource
 
 API = "/api/forecasting"
 PAST = 1_767_225_600_000

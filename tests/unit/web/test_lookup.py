@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.web.group.lookup import Item, Listing, merge
-from tests.unit.web.group import TOKEN, Group, respond
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.group import TOKEN, Group, respond
+from tests.kits.web.memory import MemorySource
 
 B = frozenset({2, 3})
 

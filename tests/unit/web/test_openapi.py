@@ -17,9 +17,9 @@ from starlette.routing import Route
 from streams.records import Pattern, PatternType, PlanStatus, Prediction, PredictionKind
 from streams.web import WebOptions, create_app
 from streams.web.http.routing import at, operations, routes
-from tests.unit.web.agent import API as AUTONOMOUS
-from tests.unit.web.agent import AgentSource, live_lines, operator
-from tests.unit.web.group import TOKEN
+from tests.kits.web.agent import API as AUTONOMOUS
+from tests.kits.web.agent import AgentSource, live_lines, operator
+from tests.kits.web.group import TOKEN
 
 FORECASTING = "/api/forecasting"
 LATER = 4_000_000_000_000

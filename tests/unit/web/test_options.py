@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from streams.errors import ConfigError
 from streams.web import WebOptions
 from streams.web.http.options import peer_addresses, read_token
-from tests.unit.web.group import TOKEN
+from tests.kits.web.group import TOKEN
 
 
 def test_the_default_is_loopback_without_a_token() -> None:

@@ -13,9 +13,9 @@ from streams.core.patterns.config import PatternConfig
 from streams.records import Event
 from streams.web.resources.knowledge import EVENTS_MAX
 from streams.web.worker_source import WorkerSource
-from tests.unit.web.group import TOKEN, Group
-from tests.unit.web.memory import MemorySource
-from tests.unit.web.series import HOUR, START
+from tests.kits.web.group import TOKEN, Group
+from tests.kits.web.memory import MemorySource
+from tests.kits.web.series import HOUR, START
 
 API = "/api/forecasting/patterns/analyze"
 

@@ -9,7 +9,7 @@ import pytest
 from streams.errors import ConfigError, Unavailable
 from streams.web import PeerDirectory, open_peer_client
 from streams.web.group import peers as peers_module
-from tests.unit.web.group import Network, respond
+from tests.kits.web.group import Network, respond
 
 B, C = "http://b:5003", "http://c:5003"
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from streams.records import Plan, PlanStatus
-from tests.unit.web.agent import API, FAR, NOW, AgentSource, error, operator
+from tests.kits.web.agent import API, FAR, NOW, AgentSource, error, operator
 
 
 @pytest.fixture

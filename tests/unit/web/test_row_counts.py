@@ -8,8 +8,8 @@ import pytest
 from streams.records import GoalStatus, PatternType
 from streams.web import TableInfo
 from streams.web.resources import knowledge
-from tests.unit.web.group import Group
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.group import Group
+from tests.kits.web.memory import MemorySource
 
 API = "/api/forecasting/statistics"
 KNOWN = (

@@ -11,7 +11,7 @@ from streams.wire.deadletters import MAX_DETAIL, MAX_RAW_BYTES, dead_letter
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry
 from streams.wire.rejected import Reason, Rejected
-from tests.unit.wire.messages import NOW, Message, encode, message
+from tests.kits.messages import NOW, Message, encode, message
 
 BAD = Message(b"\x01\x02\xff", b"svc-1", 42, "agent-metrics", 3, NOW, (("trace", b"\x00\xff"),))
 

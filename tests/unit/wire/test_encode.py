@@ -10,8 +10,8 @@ from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
 from streams.wire.framing import schema_id_of
 from streams.wire.registry import EMBEDDED_IDS, EmbeddedRegistry
-from tests.unit.records.record_strategies import records
-from tests.unit.wire.messages import ENCODER, NOW, message, metric
+from tests.kits.messages import ENCODER, NOW, message, metric
+from tests.kits.records import records
 
 GOAL = Goal(entity_id="e", timestamp=NOW, goal_id="g", target_metric="m", target_value="x")
 DECODERS = {cls: RecordDecoder(EmbeddedRegistry(), cls) for cls in Record.__subclasses__()}

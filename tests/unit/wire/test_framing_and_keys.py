@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streams.records import DeadLetter, LoopEvent, Metric
 from streams.wire.framing import header, schema_id_of
 from streams.wire.keys import key_field, key_of
-from tests.unit.wire.messages import NOW, metric
+from tests.kits.messages import NOW, metric
 
 
 @given(st.integers(0, 2**32 - 1), st.binary())

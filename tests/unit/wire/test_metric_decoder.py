@@ -23,8 +23,7 @@ from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry, NotCached
 from streams.wire.rejected import Raw, Reason
 from streams.wire.schemas import schema_json
-from tests.unit.records.record_strategies import structs
-from tests.unit.wire.messages import (
+from tests.kits.messages import (
     NOW,
     MemoryRegistry,
     Message,
@@ -35,6 +34,7 @@ from tests.unit.wire.messages import (
     metrics,
     renumbered,
 )
+from tests.kits.records import structs
 
 SCHEMA = schema_json(Metric)
 

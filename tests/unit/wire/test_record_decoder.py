@@ -32,7 +32,7 @@ from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry, NotCached
 from streams.wire.rejected import Reason
 from streams.wire.schemas import schema_json
-from tests.unit.wire.messages import NOW, MemoryRegistry, Message, encode, framed, message
+from tests.kits.messages import NOW, MemoryRegistry, Message, encode, framed, message
 
 GOAL = Goal(
     entity_id="svc-1", timestamp=NOW, goal_id="g-1", target_metric="cpu_usage", target_value=70.0,

@@ -9,7 +9,7 @@ from streams.core.capacity.config import StateConfig
 from streams.core.capacity.resource import Resource
 from streams.records import Severity
 from streams.records.forecast import Bottleneck
-from tests.unit.core.capacity.resources import HOUR, NOW, STATES, forecast, outlook, resource
+from tests.kits.core.resources import HOUR, NOW, STATES, forecast, outlook, resource
 
 
 def only(asked: Resource, config: StateConfig = STATES) -> Bottleneck:

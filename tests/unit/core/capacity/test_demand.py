@@ -20,7 +20,7 @@ from streams.core.metric.config import MetricConfig
 from streams.errors import ConfigError
 from streams.records import Direction
 from streams.records.forecast import ResourceDemand
-from tests.unit.core.capacity.resources import HOUR, NOW, STATES, forecast, resource
+from tests.kits.core.resources import HOUR, NOW, STATES, forecast, resource
 
 RAMP = [80.0 + 3.5 * step for step in range(1, 25)]
 usages = st.floats(-1e6, 1e6, allow_subnormal=False)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.records import PatternType, SystemState
-from tests.unit.core.capacity.resources import (
+from tests.kits.core.resources import (
     HOUR,
     NOW,
     STATES,

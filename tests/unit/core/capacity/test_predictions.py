@@ -16,8 +16,8 @@ from streams.core.metric.config import MetricConfig
 from streams.records import Direction, Prediction, PredictionKind, Severity
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry
-from tests.unit.core.capacity.resources import HOUR, NOW, STATES, forecast, outlook, resource
-from tests.unit.wire.messages import message
+from tests.kits.core.resources import HOUR, NOW, STATES, forecast, outlook, resource
+from tests.kits.messages import message
 
 OWNER = {"entity_id": "checkout", "entity_type": "service", "correlation_id": "c-1"}
 

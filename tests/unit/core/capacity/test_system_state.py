@@ -10,7 +10,7 @@ from streams.core.capacity.bands import band, state_of
 from streams.core.capacity.config import StateConfig
 from streams.errors import ConfigError
 from streams.records import Severity, SystemState
-from tests.unit.core.capacity.resources import STATES, outlook, resource
+from tests.kits.core.resources import STATES, outlook, resource
 
 
 def current(**usages: float | None) -> str:

@@ -15,8 +15,8 @@ from streams.records import (
     PlanStatus,
     PredictionKind,
 )
-from tests.unit.core.cycle.loop_kit import HOUR, MINUTE, Loop, config_of, urgent
-from tests.unit.core.partition_kit import START, goal
+from tests.kits.core.loop import HOUR, MINUTE, Loop, config_of, urgent
+from tests.kits.core.partition import START, goal
 
 
 def ramp(loop: Loop, name: str = "cpu", last: float = 91.0) -> None:

@@ -31,8 +31,8 @@ from streams.records import (
     StepStatus,
     Strategy,
 )
-from tests.unit.core.cycle.loop_kit import HOUR, MINUTE, Loop, config_of, done, urgent
-from tests.unit.core.partition_kit import START
+from tests.kits.core.loop import HOUR, MINUTE, Loop, config_of, done, urgent
+from tests.kits.core.partition import START
 
 STEPS = ("analyse_bottleneck", "optimise_resource", "monitor_resource")
 NEVER = 10**12

@@ -21,19 +21,19 @@ from streams.core.partition import METRICS, Partition
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Action, Direction, OutcomeStatus, Plan, PlanStatus, Priority, Record
-from tests.unit.core.cycle.loop_kit import Loop
-from tests.unit.core.partition_kit import (
+from streams.testing.feature_contract import MemoryStore
+from tests.kits.core.loop import Loop
+from tests.kits.core.partition import (
     NUMBER,
     START,
     Entry,
-    MemoryStore,
     apply_batch,
     command,
     goal,
     metric,
     run_cut,
 )
-from tests.unit.core.random_input import random_lists
+from tests.kits.core.random_input import random_lists
 
 MOST = 100
 CUTS = (0, 1, 2, 4)

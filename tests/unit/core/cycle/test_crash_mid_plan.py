@@ -16,9 +16,9 @@ from streams.core.kernel.timers import TICK
 from streams.core.outcomes.build import interrupted
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Action, Outcome, Plan, PlanStatus, Record
-from tests.unit.core.cycle.loop_kit import MINUTE, Loop, config_of, urgent
-from tests.unit.core.cycle.loop_kit import done as succeed
-from tests.unit.core.partition_kit import START, Bench, Entry, command, metric
+from tests.kits.core.loop import MINUTE, Loop, config_of, urgent
+from tests.kits.core.loop import done as succeed
+from tests.kits.core.partition import START, Bench, Entry, command, metric
 
 STEPS = 3
 

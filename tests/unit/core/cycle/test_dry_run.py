@@ -6,7 +6,7 @@ import pytest
 
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import GoalStatus, PlanStatus
-from tests.unit.core.cycle.loop_kit import HOUR, Loop, config_of, urgent
+from tests.kits.core.loop import HOUR, Loop, config_of, urgent
 
 
 @pytest.mark.parametrize("mode", [Mode.RECOMMEND, Mode.APPROVE])

@@ -10,7 +10,7 @@ from streams.core.metric.config import MetricConfig
 from streams.core.planning.config import ActionSpec, PlanningConfig
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import GoalStatus, PlanStatus, Priority
-from tests.unit.core.cycle.loop_kit import (
+from tests.kits.core.loop import (
     HOUR,
     MINUTE,
     Loop,

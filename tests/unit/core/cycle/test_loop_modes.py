@@ -17,7 +17,7 @@ from streams.records import (
     PredictionKind,
     Priority,
 )
-from tests.unit.core.cycle.loop_kit import (
+from tests.kits.core.loop import (
     HOUR,
     MINUTE,
     SCALE_OUT,

@@ -13,7 +13,7 @@ from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import ActionSpec
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Action, GoalStatus, GoalType, OutcomeStatus, Priority, Strategy
-from tests.unit.core.cycle.loop_kit import HOUR, MINUTE, Loop, config_of, done, silent, urgent
+from tests.kits.core.loop import HOUR, MINUTE, Loop, config_of, done, silent, urgent
 
 FAILURE = HandlerResult(status=OutcomeStatus.FAILURE, error_type="Boom", error_message="no")
 FREE = SafetyConfig(mode=Mode.ACT, acts_per_window=100, cooldown_ms=0)

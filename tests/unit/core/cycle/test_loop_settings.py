@@ -10,8 +10,8 @@ from streams.core.goals.config import GoalConfig
 from streams.core.patterns.config import PatternConfig
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import GoalStatus, PatternType, PredictionKind, Priority
-from tests.unit.core.cycle.loop_kit import CPU, HOUR, MINUTE, Loop, config_of, urgent
-from tests.unit.core.partition_kit import START, Bench, event
+from tests.kits.core.loop import CPU, HOUR, MINUTE, Loop, config_of, urgent
+from tests.kits.core.partition import START, Bench, event
 
 EAGER = ForecastConfig(models=("holt_winters",), horizon=12, interval_ms=HOUR)
 RISING = [40 + 3 * i + 0.2 * (-1) ** i for i in range(20)]

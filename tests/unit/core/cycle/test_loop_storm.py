@@ -11,7 +11,7 @@ from streams.core.forecasting.config import ForecastConfig
 from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import PlanningConfig
 from streams.records import Action, Goal
-from tests.unit.core.cycle.loop_kit import MINUTE, Loop, config_of, done
+from tests.kits.core.loop import MINUTE, Loop, config_of, done
 
 LIMIT = 95.0
 MINUTES = 24 * 60

@@ -7,7 +7,7 @@ from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import PlanningConfig
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Action, GoalStatus, OutcomeStatus, PlanStatus
-from tests.unit.core.cycle.loop_kit import MINUTE, SCALE_OUT, Loop, config_of, done, urgent
+from tests.kits.core.loop import MINUTE, SCALE_OUT, Loop, config_of, done, urgent
 
 TIMEOUT = HandlerResult(status=OutcomeStatus.TIMEOUT, error_type="Timeout")
 

@@ -9,7 +9,7 @@ from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import ActionSpec
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Action, OutcomeStatus, PlanStatus, StepStatus
-from tests.unit.core.cycle.loop_kit import (
+from tests.kits.core.loop import (
     HOUR,
     MINUTE,
     SCALE_OUT,

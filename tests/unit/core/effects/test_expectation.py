@@ -20,7 +20,7 @@ from streams.core.effects.expectation import (
 )
 from streams.errors import ConfigError
 from streams.records import Direction
-from tests.unit.core.effects.effect_builders import (
+from tests.kits.core.effects import (
     MINUTE,
     NOW,
     expectation,

@@ -7,8 +7,8 @@ import pytest
 
 from streams.core.effects.impact import ImpactState, impact, note
 from streams.core.effects.verification import verify
-from tests.unit.core.effects.effect_builders import MINUTE, NOW, expectation
-from tests.unit.core.partition_kit import Bench, goal, metric, outcome
+from tests.kits.core.effects import MINUTE, NOW, expectation
+from tests.kits.core.partition import Bench, goal, metric, outcome
 
 SETTLED = NOW + 5 * MINUTE
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core.effects.verification import Readiness, readiness, verify
 from streams.records import Direction
-from tests.unit.core.effects.effect_builders import MINUTE, NOW, expectation
+from tests.kits.core.effects import MINUTE, NOW, expectation
 
 SETTLED = NOW + 5 * MINUTE
 numbers = st.floats(-1e9, 1e9, allow_subnormal=False)

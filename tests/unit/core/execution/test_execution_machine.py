@@ -17,7 +17,7 @@ from streams.core.execution.machine import (
 from streams.core.execution.requests import action_id, undo_action_id
 from streams.core.execution.unfinished import KILL_SWITCH, halted, lease_over
 from streams.records import OutcomeStatus, Plan, PlanPolicy, PlanStatus, Severity
-from tests.unit.core.execution.execution_kit import (
+from tests.kits.core.execution import (
     DELAY,
     GOAL,
     LEASE,

@@ -29,7 +29,7 @@ from streams.records import (
     PlanStep,
     StepStatus,
 )
-from tests.unit.core.execution.execution_kit import DELAY, LEASE, NOW, ask, outcome, plan, step
+from tests.kits.core.execution import DELAY, LEASE, NOW, ask, outcome, plan, step
 
 CONFIG = PlanningConfig(lease_ms=LEASE, action_delay_ms=DELAY)
 

@@ -9,7 +9,7 @@ from streams.core.execution.report import ExecutionPhase, result, status
 from streams.core.execution.timing import wake_at
 from streams.core.planning.config import PlanningConfig
 from streams.records import Action, Outcome, PlanPolicy, PlanStatus, Strategy
-from tests.unit.core.execution.execution_kit import (
+from tests.kits.core.execution import (
     DELAY,
     LEASE,
     NOW,

@@ -12,6 +12,7 @@ from streams.core.forecasting.bank import Learned, SeriesBank
 from streams.core.forecasting.config import ForecastConfig
 from streams.errors import ConfigError, StateError, UnknownName
 from streams.testing import forecaster_contract as contract
+from tests.kits.core.values import noise
 
 LIGHT = ("holt_winters",)
 RIVER = ("holt_winters", "snarimax")
@@ -51,10 +52,6 @@ def learn(bank: SeriesBank, values: np.ndarray, row: int = 0, start: int = 0) ->
     values = np.asarray(values, dtype=np.float64)
     times = MINUTE * np.arange(start, start + values.size)
     return bank.learn_many(np.full(values.size, row), times, values)
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
 
 
 # -- contract -------------------------------------------------------------------------------------

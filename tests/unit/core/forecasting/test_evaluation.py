@@ -21,6 +21,7 @@ from streams.core.forecasting.evaluation import (
     pinball_loss,
 )
 from streams.errors import ConfigError, UnknownName
+from tests.kits.core.values import noise
 
 MINUTE = 60_000
 LIGHT = ForecastConfig(models=("holt_winters",))
@@ -66,10 +67,6 @@ def replay(values: np.ndarray, plan: Plan, config: ForecastConfig = LIGHT) -> Ev
     bank = SeriesBank(config)
     bank.resize(1)
     return evaluate(bank, 0, times(values.size), values, plan)
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
 
 
 # -- accuracy -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.errors import StateError
 from streams.testing import check_forecaster
+from tests.kits.core.values import noise
 
 CONFIG = ForecastConfig(alpha=0.35, beta=0.15, gamma=0.2)
 
@@ -21,10 +22,6 @@ def make(season: int = 0, **settings: float) -> HoltWintersForecaster:
 def learn(forecaster: HoltWintersForecaster, values: list[float] | np.ndarray, row: int = 0):
     values = np.asarray(values, dtype=np.float64)
     return forecaster.learn_many(np.full(values.size, row), np.arange(values.size), values)
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from streams.core.forecasting.seasonal_profile import (
 )
 from streams.errors import StateError
 from streams.testing import check_forecaster
+from tests.kits.core.values import noise
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -31,10 +32,6 @@ def learn(
 def wave(times: np.ndarray) -> np.ndarray:
     """One wave a day."""
     return 50 + 10 * np.sin(2 * np.pi * times / DAY_MS)
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
 
 
 def test_it_keeps_the_contract() -> None:

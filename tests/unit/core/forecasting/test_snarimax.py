@@ -7,6 +7,7 @@ from streams.core.forecasting.snarimax import WARM_UP, SnarimaxForecaster
 from streams.core.forecasting.snarimax_model import FARTHEST_LAG, LagScaler, regressor
 from streams.errors import ConfigError, StateError
 from streams.testing import check_forecaster
+from tests.kits.core.values import noise
 
 ORDERS = [(2, 1, 1), (1, 0, 0), (3, 2, 2), (0, 1, 1), (2, 1, 0), (0, 0, 0), (4, 3, 4)]
 
@@ -24,10 +25,6 @@ def make(orders: tuple[int, int, int] = (2, 1, 1)) -> SnarimaxForecaster:
 
 def learn(forecaster: SnarimaxForecaster, values: np.ndarray, row: int = 0) -> np.ndarray:
     return forecaster.learn_many(np.full(values.size, row), np.arange(values.size), values)
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,9 @@ from streams.core.metric.config import MetricConfig
 from streams.core.planning.config import ActionSpec
 from streams.errors import ConfigError
 from streams.records import CauseKind, GoalOrigin, GoalType, PatternType, Priority
-from tests.unit.core.capacity.resources import forecast
-from tests.unit.core.goal_rules.situations import (
+from tests.kits.core.goals import HOUR, MINUTE, NOW
+from tests.kits.core.resources import forecast
+from tests.kits.core.situations import (
     API,
     CEILING,
     CONFIG,
@@ -40,7 +41,6 @@ from tests.unit.core.goal_rules.situations import (
     ramp,
     situation,
 )
-from tests.unit.core.goals.builders import HOUR, MINUTE, NOW
 
 DAY = 24 * HOUR
 LEVELS = SettingConfig().service_levels

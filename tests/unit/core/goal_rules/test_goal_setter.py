@@ -17,8 +17,9 @@ from streams.core.goal_rules.situation import Situation
 from streams.core.goals.measurement import cancel
 from streams.core.goals.transitions import begin, release
 from streams.records import Goal, GoalOrigin, GoalStatus, GoalType, Priority
-from tests.unit.core.capacity.resources import forecast
-from tests.unit.core.goal_rules.situations import (
+from tests.kits.core.goals import HOUR, NOW, admitted, changed, state
+from tests.kits.core.resources import forecast
+from tests.kits.core.situations import (
     CONFIG,
     breach,
     demand,
@@ -30,7 +31,6 @@ from tests.unit.core.goal_rules.situations import (
     ramp,
     situation,
 )
-from tests.unit.core.goals.builders import HOUR, NOW, admitted, changed, state
 
 BREACH = breach("cpu", ramp(72.0, 4.0), current=72.0)
 

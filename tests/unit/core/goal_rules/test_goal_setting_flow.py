@@ -20,7 +20,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.metric.config import MetricConfig
 from streams.core.partition import METRICS
 from streams.records import Direction, Goal, GoalStatus, GoalType, Priority
-from tests.unit.core.partition_kit import START, Bench, Seen, command, goal, metric
+from tests.kits.core.partition import START, Bench, Seen, command, goal, metric
 
 HOUR = 3_600_000
 EAGER = ForecastConfig(models=("holt_winters",), min_points=3, interval_ms=0)

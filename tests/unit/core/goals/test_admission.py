@@ -26,7 +26,7 @@ from streams.records import (
     GoalType,
     Priority,
 )
-from tests.unit.core.goals.builders import (
+from tests.kits.core.goals import (
     CONFIG,
     HOUR,
     NOW,

@@ -10,7 +10,7 @@ from streams.core.analysis.breach import BreachForecast, predict_breach, predict
 from streams.core.analysis.mitigations import mitigations
 from streams.core.metric.config import MetricConfig
 from streams.records import Direction, Prediction, PredictionKind, Severity
-from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, numbers
+from tests.kits.core.goals import ENTITY, HOUR, NOW, numbers
 
 AT_MOST, AT_LEAST = Direction.AT_MOST, Direction.AT_LEAST
 CPU = MetricConfig(capacity=100.0, unit="percent", limit_ratio=1.0)

@@ -13,7 +13,7 @@ from streams.core.goals.measurement import NOT_BEFORE
 from streams.core.goals.precedence import contradicts, gives_way, is_covered
 from streams.core.goals.refresh import refresh
 from streams.records import CauseKind, Direction, Goal, GoalOrigin, GoalType, Priority
-from tests.unit.core.goals.builders import (
+from tests.kits.core.goals import (
     CONFIG,
     HOUR,
     MINUTE,

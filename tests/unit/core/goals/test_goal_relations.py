@@ -21,7 +21,7 @@ from streams.core.goals.relations import (
 )
 from streams.core.goals.state import Goals
 from streams.records import Goal, GoalStatus
-from tests.unit.core.goals.builders import CONFIG, NOW, admitted, changed, goal, keep, state
+from tests.kits.core.goals import CONFIG, NOW, admitted, changed, goal, keep, state
 
 
 def named(name: str, **fields: Any) -> Goal:

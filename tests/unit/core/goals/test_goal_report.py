@@ -12,8 +12,8 @@ from streams.core.goals.report import ACHIEVEMENTS_KEPT, note_goal, report
 from streams.core.goals.state import Goals
 from streams.core.kernel.entity import Entity, decode_entity
 from streams.records import CauseKind, Goal, GoalStatus, Plan, PlanStep, StepStatus, Strategy
-from tests.unit.core.goal_rules.situations import CONFIG, breach, ramp, situation
-from tests.unit.core.goals.builders import ENTITY, HOUR, NOW, admitted, changed, keep, state
+from tests.kits.core.goals import ENTITY, HOUR, NOW, admitted, changed, keep, state
+from tests.kits.core.situations import CONFIG, breach, ramp, situation
 
 
 def plan(*steps: PlanStep) -> Plan:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams.core.goals.measurement import cancel
 from streams.core.goals.transitions import attempted, begin, fail, release
 from streams.records import Goal, GoalStatus
-from tests.unit.core.goals.builders import HOUR, NOW, admitted, changed
+from tests.kits.core.goals import HOUR, NOW, admitted, changed
 
 give_up = partial(fail, "no plan helped")
 

@@ -15,7 +15,7 @@ from streams.core.goals.measurement import (
 )
 from streams.core.outcomes.build import interpret, outcome_for
 from streams.records import Direction, Goal, GoalStatus, Trend
-from tests.unit.core.goals.builders import (
+from tests.kits.core.goals import (
     HOUR,
     MINUTE,
     NOW,

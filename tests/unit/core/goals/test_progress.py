@@ -15,7 +15,7 @@ from streams.core.metric.progress import (
     trend,
 )
 from streams.records import Direction, Trend
-from tests.unit.core.goals.builders import numbers
+from tests.kits.core.goals import numbers
 
 REACH, AT_MOST, AT_LEAST = Direction.REACH, Direction.AT_MOST, Direction.AT_LEAST
 directions = st.sampled_from(Direction)

@@ -9,7 +9,7 @@ from streams.core.goals.measurement import CloseReason
 from streams.core.goals.state import Goals
 from streams.core.goals.targets import GOAL_STATE, TargetChange, read_targets, replace_targets
 from streams.records import Event, GoalStatus
-from tests.unit.core.goals.builders import CONFIG, ENTITY, NOW, admitted, keep, state
+from tests.kits.core.goals import CONFIG, ENTITY, NOW, admitted, keep, state
 
 
 def set_targets(

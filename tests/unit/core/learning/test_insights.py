@@ -23,7 +23,7 @@ from streams.core.planning.config import PlanningConfig
 from streams.core.planning.schedule import due_time
 from streams.core.planning.strategy import choose_strategy
 from streams.records import GoalType, OutcomeStatus, PlanStatus, Strategy
-from tests.unit.core.learning.lessons import (
+from tests.kits.core.lessons import (
     HOUR,
     MIDNIGHT,
     NOW,

@@ -13,7 +13,7 @@ from streams.core.learning.record import MAX_TEXT, observe_action, observe_effec
 from streams.core.learning.state import LearningState, is_blocked, learned_effect
 from streams.errors import ConfigError
 from streams.records import OutcomeStatus, PlanStatus
-from tests.unit.core.learning.lessons import HOUR, NOW, acted, failure, goal, outcome, plan
+from tests.kits.core.lessons import HOUR, NOW, acted, failure, goal, outcome, plan
 
 CONFIG = LearningConfig()
 STORED_LIMIT = 64_000

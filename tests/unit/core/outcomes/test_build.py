@@ -14,7 +14,7 @@ from streams.core.outcomes.build import (
     timed_out,
 )
 from streams.records import Outcome, OutcomeStatus, Severity
-from tests.unit.core.goals.builders import ENTITY, NOW, action
+from tests.kits.core.goals import ENTITY, NOW, action
 
 
 def outcome(result: HandlerResult, asked: dict[str, Any] | None = None, **fields: Any) -> Outcome:

@@ -12,7 +12,7 @@ from streams.core.patterns.learner import PatternLearner
 from streams.core.patterns.state import PatternState
 from streams.errors import ConfigError
 from streams.records import Pattern
-from tests.unit.core.patterns.builders import HOUR, MONDAY, at
+from tests.kits.core.patterns import HOUR, MONDAY, at
 
 STEPS = np.arange(100)
 

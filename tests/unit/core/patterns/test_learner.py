@@ -11,7 +11,7 @@ from streams.core.patterns.names import short
 from streams.core.patterns.state import PatternState
 from streams.errors import ConfigError
 from streams.records import Event, Pattern, PatternType
-from tests.unit.core.patterns.builders import (
+from tests.kits.core.patterns import (
     DAY,
     ENTITY,
     HOUR,

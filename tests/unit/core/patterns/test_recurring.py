@@ -11,7 +11,7 @@ from streams.core.patterns.detector import every as in_words
 from streams.core.patterns.learner import PatternLearner
 from streams.core.patterns.recurring import WINDOW
 from streams.records import Event, Pattern, PatternType
-from tests.unit.core.patterns.builders import (
+from tests.kits.core.patterns import (
     DAY,
     HOUR,
     MINUTE,

@@ -7,7 +7,7 @@ import pytest
 
 from streams.core.patterns.learner import PatternLearner
 from streams.records import Event, Pattern, PatternType
-from tests.unit.core.patterns.builders import DAY, HOUR, MONDAY, at, event, feed, of_type, spread
+from tests.kits.core.patterns import DAY, HOUR, MONDAY, at, event, feed, of_type, spread
 
 
 def weeks(loads: list[int], days: int, first: int = 0) -> list[Event]:

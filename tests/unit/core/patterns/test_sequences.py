@@ -5,7 +5,7 @@ import pytest
 from streams.core.patterns.config import PatternConfig
 from streams.core.patterns.learner import PatternLearner
 from streams.records import Event, Pattern, PatternType
-from tests.unit.core.patterns.builders import (
+from tests.kits.core.patterns import (
     DAY,
     HOUR,
     MINUTE,

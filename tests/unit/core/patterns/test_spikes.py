@@ -8,7 +8,7 @@ import pytest
 from streams.core.patterns.learner import PatternLearner
 from streams.core.patterns.spikes import standing_out
 from streams.records import Event, Pattern, PatternType
-from tests.unit.core.patterns.builders import DAY, HOUR, MINUTE, MONDAY, event, feed, of_type
+from tests.kits.core.patterns import DAY, HOUR, MINUTE, MONDAY, event, feed, of_type
 
 
 def rush(hours: tuple[int, ...], days: range, size: int = 10, kind: str = "order") -> list[Event]:

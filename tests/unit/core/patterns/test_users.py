@@ -8,7 +8,7 @@ from streams.core.patterns.config import PatternConfig
 from streams.core.patterns.learner import PatternLearner
 from streams.core.patterns.users import usual_hours
 from streams.records import Event, Pattern, PatternType
-from tests.unit.core.patterns.builders import DAY, HOUR, MONDAY, at, event, feed, of_type
+from tests.kits.core.patterns import DAY, HOUR, MONDAY, at, event, feed, of_type
 
 
 def office(days: range, hours: range, user: str = "ann", key: str = "user_id") -> list[Event]:

@@ -12,7 +12,7 @@ from streams.core.planning.catalog import proposals
 from streams.core.planning.composition import is_chain
 from streams.core.planning.config import ActionSpec
 from streams.records import Direction, Goal, GoalOrigin, GoalType
-from tests.unit.core.planning.planning_kit import goal, spec
+from tests.kits.core.planning import goal, spec
 
 
 def names(of: Goal, actions: dict[str, ActionSpec]) -> list[str]:

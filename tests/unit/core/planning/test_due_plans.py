@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core.planning.due import blocker, due_plans, select
 from streams.records import Direction, Goal, GoalStatus, Plan, PlanStatus
-from tests.unit.core.planning.planning_kit import (
+from tests.kits.core.planning import (
     HOUR,
     NOW,
     goal,

@@ -13,7 +13,7 @@ from streams.core.planning.config import PlanningConfig
 from streams.core.planning.schedule import due_time
 from streams.core.planning.strategy import choose_strategy
 from streams.records import Goal, GoalType, Priority, Strategy, SystemState
-from tests.unit.core.planning.planning_kit import DAY, HOUR, MINUTE, NOW, goal
+from tests.kits.core.planning import DAY, HOUR, MINUTE, NOW, goal
 
 CONFIG = PlanningConfig()
 

@@ -9,7 +9,7 @@ import pytest
 from streams.core.planning.config import PlanningConfig
 from streams.core.planning.duration import estimate_ms
 from streams.records import GoalType
-from tests.unit.core.planning.planning_kit import MINUTE, goal, step
+from tests.kits.core.planning import MINUTE, goal, step
 
 CONFIG = PlanningConfig()
 

@@ -17,7 +17,7 @@ from streams.records import (
     PlanStatus,
     Strategy,
 )
-from tests.unit.core.planning.planning_kit import MINUTE, NOW, goal, plan, spec
+from tests.kits.core.planning import MINUTE, NOW, goal, plan, spec
 
 
 @pytest.mark.spec("S1-101")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.core.planning.proposal import Proposal
 from streams.core.planning.simulate import rank
 from streams.records import Direction
-from tests.unit.core.planning.planning_kit import goal, proposal
+from tests.kits.core.planning import goal, proposal
 
 RAMP = [84.0, 88.0, 92.0, 96.0]
 WEAK = proposal("tune", effect=-4.0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core.planning.score import MAX_SCORE, priority_score
 from streams.records import Priority
-from tests.unit.core.planning.planning_kit import DAY, HOUR, MINUTE, NOW, goal
+from tests.kits.core.planning import DAY, HOUR, MINUTE, NOW, goal
 
 
 @pytest.mark.spec("S1-107")

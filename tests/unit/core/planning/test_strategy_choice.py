@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.core.planning.strategy import choose_strategy
 from streams.records import GoalType, Priority, Strategy
-from tests.unit.core.planning.planning_kit import goal
+from tests.kits.core.planning import goal
 
 CAPACITY = GoalType.CAPACITY_PLANNING
 

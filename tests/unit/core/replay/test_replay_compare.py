@@ -6,7 +6,7 @@ from typing import Any
 
 from streams.core.replay.compare import Comparison, Window, compare
 from streams.records import Decision
-from tests.unit.core.partition_kit import START
+from tests.kits.core.partition import START
 
 
 def made(id_: str, **fields: Any) -> Decision:

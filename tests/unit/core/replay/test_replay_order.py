@@ -14,7 +14,7 @@ from streams.core.kernel.timers import EVERYBODY
 from streams.core.replay.marks import Mark, cause_of, latest, marks
 from streams.core.replay.order import Order
 from streams.records import Decision
-from tests.unit.core.partition_kit import (
+from tests.kits.core.partition import (
     START,
     Entry,
     action,
@@ -24,7 +24,7 @@ from tests.unit.core.partition_kit import (
     metric,
     outcome,
 )
-from tests.unit.core.replay.recording import tapes_of
+from tests.kits.core.recording import tapes_of
 
 NUMBER = 3
 

@@ -20,11 +20,11 @@ from streams.core.replay.drive import replay
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.modes import Mode
 from streams.records import Action, Decision, Direction, Record
-from tests.unit.core.partition_kit import (
+from streams.testing.feature_contract import MemoryStore
+from tests.kits.core.partition import (
     NUMBER,
     START,
     Entry,
-    MemoryStore,
     Seen,
     apply_batch,
     batches,
@@ -34,8 +34,8 @@ from tests.unit.core.partition_kit import (
     metric,
     outcome,
 )
-from tests.unit.core.random_input import Draw, configs, draws, records_of
-from tests.unit.core.replay.recording import recorded
+from tests.kits.core.random_input import Draw, configs, draws, records_of
+from tests.kits.core.recording import recorded
 
 MOST = 80
 

@@ -14,7 +14,7 @@ from streams.core.safety.approval import (
     reject,
 )
 from streams.records import Plan, PlanStatus, StepStatus
-from tests.unit.core.safety.safety_kit import CONFIG, HOUR, MINUTE, NOW, plan
+from tests.kits.core.safety import CONFIG, HOUR, MINUTE, NOW, plan
 
 
 def waiting(**fields: object) -> Plan:

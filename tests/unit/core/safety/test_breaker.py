@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streams.core.safety.breaker import BreakerStatus, begin_trial, note_verification, status
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.state import SafetyState
-from tests.unit.core.safety.safety_kit import CONFIG, HOUR, MINUTE, NOW
+from tests.kits.core.safety import CONFIG, HOUR, MINUTE, NOW
 
 
 def verified(*helped: bool | None) -> SafetyState:

@@ -12,7 +12,7 @@ from streams.core.safety.budget import note_act, share_of_scale, usage
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.state import SafetyState
-from tests.unit.core.safety.safety_kit import CONFIG, HOUR, MINUTE, NOW, goal, verdict
+from tests.kits.core.safety import CONFIG, HOUR, MINUTE, NOW, goal, verdict
 
 
 def note(state: SafetyState, plan_id: str, now: int, target: str = "cpu") -> None:

@@ -8,7 +8,7 @@ from streams.core.safety.commands import set_killed, set_mode, set_running
 from streams.core.safety.config import Mode
 from streams.core.safety.modes import Controls
 from streams.errors import InvalidRecord
-from tests.unit.core.safety.safety_kit import NOW
+from tests.kits.core.safety import NOW
 
 
 def after(controls: Controls | None = None, **arguments: str) -> Controls:

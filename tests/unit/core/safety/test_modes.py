@@ -11,7 +11,7 @@ from streams.core.safety.config import ANY, SafetyConfig
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.modes import Controls, Mode, Permission, effective_mode, merge, sets_goals
 from streams.records import GoalOrigin, GoalType
-from tests.unit.core.safety.safety_kit import goal, verdict
+from tests.kits.core.safety import goal, verdict
 
 ACTING = SafetyConfig(mode=Mode.ACT)
 TYPE = GoalType.COST_REDUCTION

@@ -13,7 +13,7 @@ from streams.core.safety.budget import note_act
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.state import SafetyState
-from tests.unit.core.safety.safety_kit import HOUR, MINUTE, NOW, verdict
+from tests.kits.core.safety import HOUR, MINUTE, NOW, verdict
 
 THRESHOLD = 80.0
 MINUTES = 24 * 60

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from streams.core.safety.trust import doubt
 from streams.records import GoalOrigin
-from tests.unit.core.safety.safety_kit import CONFIG, HOUR, MINUTE
+from tests.kits.core.safety import CONFIG, HOUR, MINUTE
 
 
 def doubted(

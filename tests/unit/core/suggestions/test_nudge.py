@@ -22,7 +22,7 @@ from streams.records import (
     SuggestionKind,
     Trend,
 )
-from tests.unit.core.goals.builders import (
+from tests.kits.core.goals import (
     CONFIG,
     ENTITY,
     NOW,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.core.config import CoreConfig, SuggestionConfig
-from tests.unit.core.partition_kit import START, Bench, action, goal
+from tests.kits.core.partition import START, Bench, action, goal
 
 
 class OneMore:

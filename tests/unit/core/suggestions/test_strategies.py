@@ -16,7 +16,7 @@ from streams.core.suggestions.strategies import (
     personality_factor,
 )
 from streams.errors import ConfigError, UnknownName
-from tests.unit.core.goals.builders import numbers
+from tests.kits.core.goals import numbers
 
 any_number = st.floats(allow_nan=False, allow_infinity=False)
 

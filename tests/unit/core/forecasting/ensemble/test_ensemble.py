@@ -14,7 +14,7 @@ from streams.core.forecasting.protocol import ProbabilisticForecaster
 from streams.core.forecasting.state import seal
 from streams.errors import StateError
 from streams.testing import check_forecaster
-from tests.unit.core.forecasting.ensemble.kit import (
+from tests.kits.core.ensemble import (
     HOUR_MS,
     MINUTE_MS,
     autoregressive,

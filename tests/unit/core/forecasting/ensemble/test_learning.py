@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.core.forecasting.ensemble.layout import ROW, VOLATILITY
 from streams.core.forecasting.ensemble.learning import _rebase
-from tests.unit.core.forecasting.ensemble.kit import autoregressive, learn, make, season
+from tests.kits.core.ensemble import autoregressive, learn, make, season
 
 HORIZON = 72
 

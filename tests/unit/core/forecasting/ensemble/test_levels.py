@@ -13,7 +13,7 @@ from streams.core.forecasting.ensemble.levels import (
     path_volatility,
     spread,
 )
-from tests.unit.core.forecasting.ensemble.kit import autoregressive, blank_row, scratch
+from tests.kits.core.ensemble import autoregressive, blank_row, scratch
 
 
 def followed(values: np.ndarray) -> np.void:

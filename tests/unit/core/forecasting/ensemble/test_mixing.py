@@ -13,7 +13,7 @@ from streams.core.forecasting.ensemble.mixing import (
     score,
     shares,
 )
-from tests.unit.core.forecasting.ensemble.kit import blank_row, learn, make, scratch, season
+from tests.kits.core.ensemble import blank_row, learn, make, scratch, season
 
 K = layout.K
 

@@ -10,7 +10,7 @@ from streams.core.forecasting.ensemble.breach import learn_path
 from streams.core.forecasting.ensemble.levels import follow, follow_swing, path_volatility
 from streams.core.forecasting.ensemble.samples import lottery
 from streams.core.forecasting.ensemble.windows import encode
-from tests.unit.core.forecasting.ensemble.kit import autoregressive, blank_row, learn, make, season
+from tests.kits.core.ensemble import autoregressive, blank_row, learn, make, season
 
 EXTREMES, PATH, EVERY = layout.EXTREMES, layout.PATH, layout.PATH_EVERY
 

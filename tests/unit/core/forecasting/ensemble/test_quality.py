@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.unit.core.forecasting.ensemble.kit import autoregressive, example, learn, make, season
+from tests.kits.core.ensemble import autoregressive, example, learn, make, season
 
 ROW = np.zeros(1, np.int64)
 HORIZONS = np.array([1, 12, 24, 72])

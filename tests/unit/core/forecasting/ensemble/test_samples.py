@@ -19,7 +19,8 @@ from streams.core.forecasting.ensemble.samples import (
     scored,
 )
 from streams.core.forecasting.ensemble.windows import decode, encode
-from tests.unit.core.forecasting.ensemble.kit import blank_row, noise
+from tests.kits.core.ensemble import blank_row
+from tests.kits.core.values import noise
 
 
 def coded(values) -> np.ndarray:

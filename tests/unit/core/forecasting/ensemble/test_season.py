@@ -15,7 +15,8 @@ from streams.core.forecasting.ensemble.season import (
     seasonal_move,
     weekly_bin,
 )
-from tests.unit.core.forecasting.ensemble.kit import blank_row, noise, scratch, season
+from tests.kits.core.ensemble import blank_row, scratch, season
+from tests.kits.core.values import noise
 
 DAY, WEEK = 86_400, 604_800
 

@@ -5,7 +5,7 @@ import pytest
 
 from streams.core.forecasting.ensemble import layout
 from streams.core.forecasting.ensemble.stack import begin_stack, learn_stack, stack_forecast
-from tests.unit.core.forecasting.ensemble.kit import blank_row
+from tests.kits.core.ensemble import blank_row
 
 R, REGRESSORS, LEVEL = layout.R, layout.REGRESSORS, layout.LEVEL_FAST
 FORGET = 0.9995

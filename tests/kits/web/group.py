@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from streams.web import PeerDirectory, WebOptions, create_app
-from tests.unit.web.memory import MemorySource
+from tests.kits.web.memory import MemorySource
 
 TOKEN = "a-token-of-the-whole-group-0123456789"
 

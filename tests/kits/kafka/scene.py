@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from streams.records import Command, Metric, Record
 from streams.wire.keys import key_of
-from tests.faults.harness import PARTITIONS, Deployment, WorkerProcess, until
-from tests.faults.verifier import decoded
-from tests.integration import plan_handlers
-from tests.integration.stage import Stage
+from tests.kits.kafka import plan_handlers
+from tests.kits.kafka.deployment import PARTITIONS, Deployment, WorkerProcess, until
+from tests.kits.kafka.stage import Stage
+from tests.kits.kafka.verifier import decoded
 
 ENTITY = "web-1"
 METRIC = "cpu_usage"

@@ -34,7 +34,7 @@ from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry
 from streams.wire.rejected import Decoded
 from streams.wire.topology import RECORD_OF
-from tests.faults.harness import PARTITIONS, Deployment
+from tests.kits.kafka.deployment import PARTITIONS, Deployment
 
 OUTPUTS = (
     "forecasts", "predictions", "patterns", "events", "goals", "plans", "suggestions", "decisions",

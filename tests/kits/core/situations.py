@@ -19,7 +19,7 @@ from streams.records import (
     PredictionKind,
     ResourceDemand,
 )
-from tests.unit.core.goals.builders import ENTITY, HOUR, MINUTE, NOW, admitted
+from tests.kits.core.goals import ENTITY, HOUR, MINUTE, NOW, admitted
 
 CPU = MetricConfig(capacity=100.0, unit="%")
 API = MetricConfig(capacity=10_000.0, unit="calls")

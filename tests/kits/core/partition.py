@@ -1,4 +1,4 @@
-"""A store in memory, a log of input records, and what drives a partition through it."""
+"""A log of input records, and what drives a partition over a store in memory through it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from streams.core.goals.state import Goals
 from streams.core.kernel.batch import MetricBatch, Positioned, series_key
 from streams.core.kernel.emission import Emission
 from streams.core.kernel.entity import Entity
-from streams.core.kernel.store import TABLES, Write
 from streams.core.learning.state import LearningState
 from streams.core.outcomes.feature import Actions
 from streams.core.partition import METRICS, Applied, Partition, Snapshot
@@ -37,31 +36,12 @@ from streams.records import (
     Record,
     Severity,
 )
+from streams.testing.feature_contract import MemoryStore
 
 START = 1_700_000_000_000
+HOUR = 3_600_000
 NUMBER = 3
 """The partition that the tests drive."""
-
-
-class MemoryStore:
-    """Stored values of one partition in memory."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, dict[bytes, bytes]] = {table: {} for table in TABLES}
-
-    def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [self.tables[table].get(key) for key in keys]
-
-    def write(self, table: str, writes: Iterable[Write]) -> None:
-        for key, value in writes:
-            if value is None:
-                self.tables[table].pop(key, None)
-            else:
-                self.tables[table][key] = value
-
-    def save(self, snapshot: Snapshot) -> None:
-        for table, writes in snapshot.writes.items():
-            self.write(table, writes)
 
 
 @dataclass(frozen=True)
@@ -215,6 +195,19 @@ class Bench:
     def state(self, entity_id: str = "svc") -> State:
         """What is known of an entity, by name."""
         return State(self.entity(entity_id))
+
+
+def measured(bench: Bench, start: int = 0, **columns: Any) -> Seen:
+    """Hourly values of several metrics of one entity, as one batch."""
+    size = len(next(iter(columns.values())))
+    return bench.send(
+        METRICS,
+        *(
+            metric(float(values[i]), name=name, timestamp=START + (start + i) * HOUR)
+            for i in range(size)
+            for name, values in columns.items()
+        ),
+    )
 
 
 class State:

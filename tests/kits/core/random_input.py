@@ -27,7 +27,7 @@ from streams.records import (
     Priority,
     Record,
 )
-from tests.unit.core.partition_kit import START, outcome
+from tests.kits.core.partition import START, outcome
 
 T = TypeVar("T")
 

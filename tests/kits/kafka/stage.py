@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from streams.records import Record
 from streams.wire.keys import key_of
 from streams.wire.topology import INPUTS
-from tests.faults.harness import PRODUCER, WAIT_SECONDS, Deployment, WorkerProcess, until
+from tests.kits.kafka.deployment import PRODUCER, WAIT_SECONDS, Deployment, WorkerProcess, until
 
 ROWS = 1_000
 """Rows of a page, the most that are given."""

@@ -26,9 +26,9 @@ from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.registry import EmbeddedRegistry
 from streams.wire.topology import INPUTS, RECORD_OF
-from tests.kafka_harness import KafkaHarness
+from tests.kits.kafka.harness import KafkaHarness
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PARTITIONS = 4
 SESSION_SECONDS = 6.0
 """The shortest that a broker allows by default: a killed worker is missed this soon."""

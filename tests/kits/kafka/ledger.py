@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from confluent_kafka import Producer
 
 from streams.records import Direction, Goal, Metric
-from tests.faults.harness import PRODUCER, Deployment
+from tests.kits.kafka.deployment import PRODUCER, Deployment
 
 ENTITIES = 48
 METRICS = ("cpu_usage", "memory_usage", "latency_ms", "queue_depth", "error_rate")

@@ -18,7 +18,7 @@ from streams.records import Record
 from streams.settings import Settings, load_settings
 from streams.wire.topology import RECORD_OF
 
-DIRECTORY = Path(__file__).parents[1] / "fixtures" / "state-0.1.0"
+DIRECTORY = Path(__file__).parents[2] / "fixtures" / "state-0.1.0"
 PARTITIONS = 4
 
 _IDS_ALONE = "seen_ids"

@@ -11,10 +11,11 @@ import numpy as np
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.core.forecasting.ensemble.layout import ROW, SCRATCH
+from tests.kits.core.values import noise
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
-DATA = Path(__file__).parents[5] / "examples" / "data"
+DATA = Path(__file__).parents[3] / "examples" / "data"
 
 
 def blank_row() -> np.void:
@@ -37,10 +38,6 @@ def learn(ensemble: CompiledEnsemble, values, row: int = 0, start: int = 0, step
     values = np.asarray(values, np.float64)
     times = step * np.arange(start, start + values.size)
     return ensemble.learn_many(np.full(values.size, row), times, values)
-
-
-def noise(size: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size)
 
 
 def season(size: int, steps: int = 24, seed: int = 0) -> np.ndarray:

@@ -20,10 +20,10 @@ from streams.records import Action, Command, Direction, Goal, Metric, Outcome, R
 from streams.wire.decode import RecordDecoder
 from streams.wire.keys import key_of
 from streams.wire.registry import EmbeddedRegistry
-from tests.faults.harness import PARTITIONS, Deployment, until
-from tests.faults.verifier import Read
-from tests.integration.scene import METRIC, MINUTE_MS
-from tests.integration.stage import Stage
+from tests.kits.kafka.deployment import PARTITIONS, Deployment, until
+from tests.kits.kafka.scene import METRIC, MINUTE_MS
+from tests.kits.kafka.stage import Stage
+from tests.kits.kafka.verifier import Read
 
 ENTITIES = 200
 MINUTES = 50

@@ -12,7 +12,7 @@ from streams.core.kernel.commands import CommandSpec
 from streams.errors import InvalidRecord
 from streams.web import Health, Page, TableInfo
 from streams.web.group.source import AutonomyFacts
-from tests.unit.web.series import MemorySeries
+from tests.kits.web.series import MemorySeries
 
 COUNT = 4
 FACTS = AutonomyFacts(

@@ -8,7 +8,7 @@ from streams.core.kernel.batch import Positioned
 from streams.core.partition import METRICS
 from streams.core.replay.tape import Recorded, Tape, metrics_tape, records_tape
 from streams.records import Decision
-from tests.unit.core.partition_kit import NUMBER, Entry, metric_batch
+from tests.kits.core.partition import NUMBER, Entry, metric_batch
 
 
 def tapes_of(log: Sequence[Entry], *, in_order: bool = True) -> dict[str, Tape]:

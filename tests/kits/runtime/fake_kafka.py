@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.core.kernel.store import TABLES, Write
 from streams.runtime.metrics import WorkerMetrics
-from tests.unit.core.partition_kit import MemoryStore
+from streams.testing.feature_contract import MemoryStore
 
 Key = bytes | None
 Value = bytes | None

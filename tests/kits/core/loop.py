@@ -27,7 +27,7 @@ from streams.records import (
     Priority,
     Record,
 )
-from tests.unit.core.partition_kit import START, Bench, Seen, command, goal, metric
+from tests.kits.core.partition import START, Bench, Seen, command, goal, metric
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

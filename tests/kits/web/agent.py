@@ -17,8 +17,8 @@ from streams.core.safety.commands import set_mode, set_running
 from streams.core.safety.modes import Controls
 from streams.records import Command, Goal, GoalStatus, Plan, PlanStatus, PlanStep, Strategy
 from streams.web import TableInfo
-from tests.unit.web.group import TOKEN, Group
-from tests.unit.web.memory import COUNT, MemorySource
+from tests.kits.web.group import TOKEN, Group
+from tests.kits.web.memory import COUNT, MemorySource
 
 API = "/api/autonomous"
 NOW = 1_790_000_000_000

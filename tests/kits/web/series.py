@@ -21,7 +21,7 @@ from streams.runtime.publisher import Written
 from streams.web import History
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry
-from tests.unit.wire.messages import Message, message
+from tests.kits.messages import Message, message
 
 HOUR = 3_600_000
 MINUTE = 60_000
