@@ -48,6 +48,7 @@ def candidate_goal(situation: Situation, config: RulesConfig, candidate: GoalCan
     key = dedupe_key(situation, candidate.goal_type, candidate.metric, candidate.topic)
     hold = config.goals.hold_ms if candidate.hold_ms is None else candidate.hold_ms
     usual = now + config.setting.type(candidate.goal_type).due_ms
+    due = usual if candidate.due is None else candidate.due
     return Goal(
         entity_id=situation.entity_id,
         entity_type=situation.entity_type,
@@ -62,9 +63,7 @@ def candidate_goal(situation: Situation, config: RulesConfig, candidate: GoalCan
         unit=candidate.unit,
         direction=candidate.direction,
         hold_ms=hold,
-        deadline=max(
-            now + max(MIN_LEAD_MS, hold), usual if candidate.due is None else candidate.due
-        ),
+        deadline=max(now + max(MIN_LEAD_MS, hold), due),
         actions=_fitting(config, candidate) or candidate.steps,
         origin=GoalOrigin.AUTONOMOUS,
         cause_kind=candidate.cause_kind,

@@ -11,9 +11,9 @@ from __future__ import annotations
 from statistics import fmean
 from typing import NamedTuple
 
-from streams.core.goal_rules.bottleneck import prediction_numbers
 from streams.core.goal_rules.candidate import GoalCandidate, candidate_goal, dedupe_key, measured
 from streams.core.goal_rules.config import Objective, RulesConfig, SettingConfig
+from streams.core.goal_rules.resources import prediction_numbers
 from streams.core.goal_rules.situation import History, Reading, Situation
 from streams.core.metric.progress import is_met
 from streams.records import (

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
-from streams.core.kernel.checks import DAY_MS
+from streams.core.kernel.checks import DAY_MS, HOUR_MS
 from streams.core.kernel.ids import stable_id
 from streams.core.patterns.config import PatternConfig
 from streams.core.patterns.state import PatternState
 from streams.records import Event
 
-_HOUR_MS = 3_600_000
 _EPOCH_ORDINAL = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 _END_MS = 253_402_128_000_000
 """9999-12-31; a day is left for the zone."""
-_MUCH_MS = DAY_MS
 _PATIENCE = 8
 """Events in a row that are much too old, after which the earlier ones must have been too new."""
 _MAX_BYTES = 40
@@ -30,7 +28,7 @@ def is_usable(timestamp: int) -> bool:
 def day_and_hour(timestamp: int, zone: tzinfo) -> tuple[int, int]:
     """Days since 1970-01-01 and hour of the day (0..23) in ``zone``."""
     if zone is UTC:
-        return timestamp // DAY_MS, timestamp % DAY_MS // _HOUR_MS
+        return timestamp // DAY_MS, timestamp % DAY_MS // HOUR_MS
     moment = datetime.fromtimestamp(timestamp / 1000, zone)
     return moment.toordinal() - _EPOCH_ORDINAL, moment.hour
 
@@ -43,7 +41,7 @@ def follow(state: PatternState, timestamp: int, day: int) -> None:
     """
     if timestamp >= state.clock:
         state.clock, state.late = timestamp, 0
-    elif state.clock - timestamp >= _MUCH_MS:
+    elif state.clock - timestamp >= DAY_MS:
         state.late += 1
         if state.late >= _PATIENCE:
             _rewind(state, timestamp, day)
