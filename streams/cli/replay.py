@@ -19,7 +19,7 @@ from streams.cli.recordings import Recordings, from_files
 from streams.cli.rows import to_ms
 from streams.cli.state import CliState, check_writable, stdout
 from streams.core.replay.compare import Change, Comparison, Window, compare
-from streams.core.replay.drive import replay as decide_again
+from streams.core.replay.compare import replay as decide_again
 from streams.records import Decision
 from streams.runtime.catalogue import core_config
 from streams.runtime.connect import opened_registry, topology_of

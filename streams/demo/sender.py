@@ -1,20 +1,67 @@
-"""Sends what the demo's producers and users have to say."""
+"""Sends what the demo's producers and users have to say, and some messages that cannot be used."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
-from streams.demo.bad import Message, bad_messages
-from streams.records import Record
+from streams.core.kernel.ids import stable_id
+from streams.records import Command, Metric, Record
 from streams.wire.encode import Encoder
+from streams.wire.framing import HEADER_SIZE
 from streams.wire.keys import key_of
 from streams.wire.registry import Registry
 from streams.wire.topology import RECORD_OF, Topology
 
+_ENTITY = "web"
+_UNKNOWN_ID = 1_999_999_999
 INPUTS = ("metrics", "events", "actions", "goals", "commands")
+
+
+class Message(NamedTuple):
+    """A message as it goes out."""
+
+    topic: str
+    """Logical name."""
+    key: bytes | None
+    value: bytes | None
+
+
+def bad_messages(encoder: Encoder, topology: Topology, timestamp: int) -> list[Message]:
+    """Messages with event time ``timestamp`` (ms) where they have one."""
+    key = _ENTITY.encode()
+    good = Metric(entity_id=_ENTITY, timestamp=timestamp, name="cpu_utilization", value=1.0)
+    metrics, commands = topology.kafka_name("metrics"), topology.kafka_name("commands")
+    value = encoder.encode(good, metrics)
+    unknown = value[:1] + _UNKNOWN_ID.to_bytes(4, "big") + value[HEADER_SIZE:]
+    command = Command(
+        entity_id=_ENTITY,
+        timestamp=timestamp,
+        command_id=stable_id("demo", "command", timestamp),
+        command="goal.abolish",
+    )
+    unusable = (
+        None,
+        b'{"entity_id": "web", "name": "cpu_utilization", "value": 1.0}',
+        unknown,
+        value[:-4],
+        value + b"\0",
+        encoder.encode(replace(good, value=math.nan), metrics),
+        encoder.encode(replace(good, timestamp=-timestamp), metrics),
+        encoder.encode(replace(good, name=""), metrics),
+    )
+    return [
+        *(Message("metrics", key, each) for each in unusable),
+        Message("metrics", None, value),
+        Message("metrics", b"somebody-else", value),
+        Message("actions", key, b"scale_out please"),
+        Message("commands", key, encoder.encode(command, commands)),
+    ]
 
 
 class Sender:

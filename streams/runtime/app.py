@@ -8,13 +8,31 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from faust.topics import Topic
+from faust.types import EventT, Message
 
 from streams.runtime.broker import Broker
 from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.recovery import BatchTableManager, ChangelogReader
-from streams.runtime.topic import BatchTopic
 from streams.runtime.transport import BatchConsumer, BatchTransport, RawBatch
 from streams.wire.topology import INPUTS
+
+
+class BatchTopic(Topic):
+    """Passes batches through undecoded; the engine decodes them in columns."""
+
+    def _compile_decode(self) -> None:
+        super()._compile_decode()
+        decode_record = self.decode
+        create_event = self.app.create_event
+
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
+            if isinstance(message.value, RawBatch):
+                return create_event(None, message.value, message.headers, message)
+            return await decode_record(message, propagate=propagate)
+
+        self.decode = decode  # type: ignore[method-assign]  # Faust compiles it per instance too
+
 
 BUFFERED_BATCHES = 16
 """Batches that wait in front of an agent before its partition is paused."""

@@ -24,7 +24,7 @@ from typing import Protocol
 import structlog
 
 from streams.core.execution.requests import AGENT
-from streams.core.execution.unfinished import halted as halted_outcome
+from streams.core.execution.requests import halted as halted_outcome
 from streams.core.kernel.emission import Dispatch
 from streams.core.outcomes.build import (
     HandlerResult,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.core.analysis.mitigations import mitigations
 from streams.core.capacity.config import StateConfig
-from streams.core.capacity.path import Path
+from streams.core.capacity.demand import Path
 from streams.core.capacity.wording import after, amount
 from streams.core.kernel.ids import stable_id
 from streams.records import Bottleneck, ResourceDemand, Severity

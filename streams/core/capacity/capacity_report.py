@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.core.capacity.bands import begins_at
-from streams.core.capacity.config import StateConfig
+from streams.core.capacity.config import StateConfig, begins_at
 from streams.core.capacity.resource import is_resource
 from streams.core.metric.limits import KnownMetrics
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
 from streams.core.kernel.checks import AboveZero, Bounds, check, require
+from streams.records import SystemState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,37 @@ class StateConfig:
     def level(self) -> float:
         """Level of the interval whose upper end is ``quantile``: what to ask forecasts for."""
         return 2 * self.quantile - 1
+
+
+def begins_at(config: StateConfig) -> dict[SystemState, float]:
+    """Share of the capacity at which each state begins, ascending; none for optimal."""
+    return {
+        SystemState.HEALTHY: config.healthy,
+        SystemState.DEGRADED: config.degraded,
+        SystemState.CRITICAL: config.critical,
+        SystemState.OVERLOADED: config.overloaded,
+    }
+
+
+def band(state: SystemState, config: StateConfig) -> tuple[float | None, float | None]:
+    """Shares at which a known state begins and the next one does; None where there is none."""
+    starts = begins_at(config)
+    start = starts.get(state)
+    later = (share for share in starts.values() if start is None or share > start)
+    return start, min(later, default=None)
+
+
+def state_of(ratio: float, config: StateConfig) -> SystemState:
+    """State at a share of the capacity. A state begins exactly at its threshold."""
+    if math.isnan(ratio):
+        return SystemState.UNKNOWN
+    state = SystemState.OPTIMAL
+    for next_state, start in begins_at(config).items():
+        if ratio >= start:
+            state = next_state
+    return state
+
+
+def worst_state(ratios: Iterable[float], config: StateConfig) -> SystemState:
+    """State at the largest share; unknown without one."""
+    return state_of(max(ratios, default=math.nan), config)

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from streams.core.capacity.advice import recommendations, risk_factors
-from streams.core.capacity.bands import worst_state
 from streams.core.capacity.bottlenecks import by_urgency, find_bottleneck
-from streams.core.capacity.config import StateConfig
-from streams.core.capacity.demand import resource_demand
-from streams.core.capacity.path import path_of
-from streams.core.capacity.pressure import Pressure, find_pressure
+from streams.core.capacity.config import StateConfig, worst_state
+from streams.core.capacity.demand import Pressure, find_pressure, path_of, resource_demand
 from streams.core.capacity.resource import Resource
 from streams.records import Bottleneck, Pattern, ResourceDemand, SystemState
 

@@ -13,7 +13,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.learning.bandit import Choice, choose
 from streams.core.learning.state import LearningState, is_blocked, learned_effect
 from streams.core.metric.progress import signed_gap
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.core.planning.simulate import rank
 from streams.records import Goal, Plan
 

@@ -20,7 +20,7 @@ from streams.core.cycle.planner import Planner, has_plan
 from streams.core.cycle.summary import summary
 from streams.core.execution.machine import ENDED, cancel
 from streams.core.execution.state import Plans
-from streams.core.execution.timing import wake_at
+from streams.core.execution.steps import wake_at
 from streams.core.goals.book import GoalBook
 from streams.core.goals.feature import REQUESTER
 from streams.core.goals.report import report

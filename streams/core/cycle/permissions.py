@@ -13,13 +13,12 @@ from streams.core.execution.steps import in_flight
 from streams.core.goals.feature import REQUESTER
 from streams.core.kernel.timers import EVERYBODY
 from streams.core.kernel.turn import Turn
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.core.safety.approval import ask, awaits_approval
 from streams.core.safety.gate import ActRequest, GateDecision, Verdict, judge
 from streams.core.safety.modes import Controls, Mode, Permission, effective_mode, merge, sets_goals
-from streams.core.safety.rollout import in_rollout
 from streams.core.safety.state import SafetyState
-from streams.core.safety.trust import doubt
+from streams.core.safety.trust import doubt, in_rollout
 from streams.records import Goal, Plan, PlanStatus
 
 

@@ -20,8 +20,8 @@ from streams.core.execution.machine import (
     reap,
 )
 from streams.core.execution.report import result
+from streams.core.execution.requests import lease_over
 from streams.core.execution.state import Plans
-from streams.core.execution.unfinished import lease_over
 from streams.core.goals.book import GoalBook
 from streams.core.goals.state import Goals
 from streams.core.kernel.journal import alert, decide

@@ -24,12 +24,8 @@ from streams.core.kernel.turn import Turn
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
 from streams.core.learning.state import LearningState
 from streams.core.planning.catalog import proposals
-from streams.core.planning.duration import estimate_ms
-from streams.core.planning.plan import make_plan
-from streams.core.planning.proposal import Proposal
-from streams.core.planning.schedule import due_time
-from streams.core.planning.score import priority_score
-from streams.core.planning.strategy import choose_strategy
+from streams.core.planning.plan import Proposal, make_plan
+from streams.core.planning.schedule import choose_strategy, due_time, estimate_ms, priority_score
 from streams.core.safety.config import Mode
 from streams.core.safety.modes import Permission
 from streams.errors import InvalidRecord

@@ -19,7 +19,7 @@ from streams.core.effects.counterfactual import Untouched, finite, untouched
 from streams.core.forecasting.interval import half_width
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.metric.progress import distance
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.records import Direction, Goal, Plan
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from streams.core.execution.requests import step_action, undo_action
+from streams.core.execution.requests import KILL_SWITCH, step_action, undo_action
 from streams.core.execution.steps import (
     Steps,
     any_failed,
@@ -26,7 +26,6 @@ from streams.core.execution.steps import (
     succeeded,
     with_step,
 )
-from streams.core.execution.unfinished import KILL_SWITCH
 from streams.core.metric.text import plain_text
 from streams.records import (
     Action,

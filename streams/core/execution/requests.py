@@ -1,4 +1,4 @@
-"""The action records that a plan asks for."""
+"""The action records that a plan asks for, and their outcomes where no handler finished them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from msgspec import structs
 
 from streams.core.kernel.ids import stable_id
 from streams.core.kernel.names import ENGINE
-from streams.records import Action, Goal, Plan, PlanStep
+from streams.core.outcomes.build import unfinished
+from streams.records import Action, Goal, Outcome, OutcomeStatus, Plan, PlanStep
 
 AGENT = "agent"
 """Parameter that names who is to carry an action out, where that is not anyone."""
+KILL_SWITCH = "KillSwitch"
+LEASE_EXPIRED = "LeaseExpired"
 
 
 def action_id(plan_id: str, index: int) -> str:
@@ -68,3 +71,20 @@ def _deadline(goal: Goal, now: int, lease_end: int) -> int:
     if goal.deadline is None or goal.deadline <= now:
         return lease_end
     return min(lease_end, goal.deadline)
+
+
+def halted(action: Action, reason: str, now: int, *, resumed: bool = False) -> Outcome:
+    """The outcome of an action that the kill switch kept from starting at ``now`` (ms).
+
+    ``resumed`` says that an earlier worker may have begun it.
+    """
+    message = f"not started, since acts are halted: {reason}"
+    if resumed:
+        message += "; a worker that was lost may have begun it: check what it did"
+    return unfinished(action, KILL_SWITCH, message, now, OutcomeStatus.CANCELLED)
+
+
+def lease_over(action: Action, now: int) -> Outcome:
+    """The outcome of an action that had none when its lease ended; what it did is not known."""
+    message = "no outcome came within the lease; check what it did before asking again"
+    return unfinished(action, LEASE_EXPIRED, message, now, OutcomeStatus.TIMEOUT)

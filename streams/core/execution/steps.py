@@ -1,4 +1,4 @@
-"""The steps of a plan: which is in flight, which comes next, which must be undone."""
+"""The steps of a plan: which is in flight, which comes next, which must be undone, and when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from streams.core.metric.text import plain_text
-from streams.records import PlanStep, StepStatus
+from streams.core.planning.config import PlanningConfig
+from streams.records import Plan, PlanStatus, PlanStep, StepStatus
 
 ERROR_LIMIT = 500
 """Characters of an error that a step keeps; the outcome has all of it."""
@@ -76,3 +77,25 @@ def ended(step: PlanStep, now: int, *, good: bool, error: str = "") -> PlanStep:
         ended_at=now if step.started_at is None else max(now, step.started_at),
         error=plain_text(error, ERROR_LIMIT),
     )
+
+
+def wake_at(plan: Plan, config: PlanningConfig) -> int | None:
+    """Moment (ms) from which a look at the plan may change it; None when none will come.
+
+    In flight: the end of the lease. Running: the end of the delay between two steps. Scheduled:
+    when it is due. Waiting: when what it waits for is given up. It may lie in the past.
+    """
+    index = in_flight(plan.actions)
+    if index is not None:
+        started = plan.actions[index].started_at
+        return plan.timestamp if started is None else started + config.lease_ms
+    if plan.status is PlanStatus.WAITING:
+        return plan.expires_at
+    if plan.dry_run:
+        return None
+    if plan.status is PlanStatus.SCHEDULED:
+        return plan.scheduled_time
+    if plan.status is PlanStatus.RUNNING:
+        last = last_end(plan.actions)
+        return plan.timestamp if last is None else last + config.action_delay_ms
+    return None

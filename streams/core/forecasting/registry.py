@@ -12,9 +12,8 @@ from streams.core.forecasting.ensemble.bank import CompiledEnsemble
 from streams.core.forecasting.exponential_smoothing import ExponentialSmoothingForecaster
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.core.forecasting.protocol import Forecaster, ForecasterFactory
-from streams.core.forecasting.sarima import SarimaForecaster
 from streams.core.forecasting.seasonal_profile import SeasonalProfileForecaster
-from streams.core.forecasting.snarimax import SnarimaxForecaster
+from streams.core.forecasting.snarimax import SarimaForecaster, SnarimaxForecaster
 from streams.errors import UnknownName
 
 ENTRY_POINTS = "streams.forecasters"

@@ -20,6 +20,8 @@ LARGEST = 1e30
 """Largest value in units; beyond, values are learned as this one."""
 DIVERGED = 1e6
 """A prediction of more units than this shows that the regression has run away."""
+SEASON = 24
+"""Steps in a season where none is configured."""
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -209,3 +211,20 @@ class SnarimaxForecaster:
         require(fits, self.name, "its parts have the wrong length")
         require_finite(numbers, self.name)
         return found
+
+
+class SarimaForecaster(SnarimaxForecaster):
+    """SNARIMAX(ar_order, difference - 1, ma_order)(0, 1, 1), seasons of ``season`` or 24 steps.
+
+    The seasonal part is that of the airline model (Box and Jenkins, Time Series Analysis, 1970).
+    Its difference counts as one of those configured: a second one makes forecasts that lie far
+    ahead worse. Otherwise like ``SnarimaxForecaster``; ready after two seasons and a few values.
+    A row keeps two seasons of values and errors.
+    """
+
+    name = "sarima"
+
+    def _orders_of(self, config: ForecastConfig) -> Orders:
+        differences = max(0, config.difference - 1)
+        season = config.season or SEASON
+        return Orders(config.ar_order, differences, config.ma_order, season, sp=0, sd=1, sq=1)

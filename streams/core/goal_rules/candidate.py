@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class GoalCandidate:
     """What one rule asks for, and why."""
 
     goal_type: GoalType
@@ -42,34 +42,35 @@ class Wish:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def candidate(situation: Situation, config: RulesConfig, wish: Wish) -> Goal:
+def candidate_goal(situation: Situation, config: RulesConfig, candidate: GoalCandidate) -> Goal:
     """The goal, as a candidate for admission. Its id is the same for the same key and moment."""
     now = situation.now
-    key = dedupe_key(situation, wish.goal_type, wish.metric, wish.topic)
-    hold = config.goals.hold_ms if wish.hold_ms is None else wish.hold_ms
-    usual = now + config.setting.type(wish.goal_type).due_ms
+    key = dedupe_key(situation, candidate.goal_type, candidate.metric, candidate.topic)
+    hold = config.goals.hold_ms if candidate.hold_ms is None else candidate.hold_ms
+    usual = now + config.setting.type(candidate.goal_type).due_ms
+    due = usual if candidate.due is None else candidate.due
     return Goal(
         entity_id=situation.entity_id,
         entity_type=situation.entity_type,
         timestamp=now,
         correlation_id=situation.correlation_id,
         goal_id=stable_id("goal", key, now),
-        goal_type=wish.goal_type,
-        priority=wish.priority,
-        description=wish.description,
-        target_metric=wish.metric,
-        target_value=wish.target,
-        unit=wish.unit,
-        direction=wish.direction,
+        goal_type=candidate.goal_type,
+        priority=candidate.priority,
+        description=candidate.description,
+        target_metric=candidate.metric,
+        target_value=candidate.target,
+        unit=candidate.unit,
+        direction=candidate.direction,
         hold_ms=hold,
-        deadline=max(now + max(MIN_LEAD_MS, hold), usual if wish.due is None else wish.due),
-        actions=_fitting(config, wish) or wish.steps,
+        deadline=max(now + max(MIN_LEAD_MS, hold), due),
+        actions=_fitting(config, candidate) or candidate.steps,
         origin=GoalOrigin.AUTONOMOUS,
-        cause_kind=wish.cause_kind,
-        cause_id=wish.cause_id,
-        cause_numbers=dict(wish.numbers),
+        cause_kind=candidate.cause_kind,
+        cause_id=candidate.cause_id,
+        cause_numbers=dict(candidate.numbers),
         dedupe_key=key,
-        metadata=dict(wish.metadata),
+        metadata=dict(candidate.metadata),
     )
 
 
@@ -96,12 +97,12 @@ def named(table: Mapping[str, _T], aliases: Mapping[str, str]) -> Iterator[tuple
                 yield alias, entry
 
 
-def _fitting(config: RulesConfig, wish: Wish) -> tuple[str, ...]:
+def _fitting(config: RulesConfig, candidate: GoalCandidate) -> tuple[str, ...]:
     """Action types of the catalogue that serve such a goal on this metric."""
-    names = {wish.metric, config.aliases.get(wish.metric, wish.metric)}
+    names = {candidate.metric, config.aliases.get(candidate.metric, candidate.metric)}
     return tuple(
         action
         for action, spec in config.actions.items()
-        if (not spec.goal_types or wish.goal_type in spec.goal_types)
+        if (not spec.goal_types or candidate.goal_type in spec.goal_types)
         and not names.isdisjoint(spec.metrics)
     )

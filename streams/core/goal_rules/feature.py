@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from streams.core.goal_rules.config import RulesConfig
 from streams.core.goal_rules.observation import observe
-from streams.core.goal_rules.review import due_for_review, not_needed
-from streams.core.goal_rules.setter import propose, wishes
+from streams.core.goal_rules.setter import due_for_review, not_needed, propose, wanted_goals
 from streams.core.goal_rules.situation import Needs
 from streams.core.goals.book import GoalBook
 from streams.core.goals.measurement import CloseReason
@@ -46,7 +45,7 @@ class GoalRules(Feature):
         if not sets and not due:
             return
         situation = observe(turn, self._config, self._patterns(turn), {metric: forecast})
-        asked = wishes(situation, self._config)
+        asked = wanted_goals(situation, self._config)
         for goal in not_needed(due, asked, situation):
             self._book.cancel(turn, goal.goal_id, CloseReason.UNNEEDED)
         if not sets:

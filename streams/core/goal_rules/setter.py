@@ -1,22 +1,23 @@
-"""The goals that the engine wants, of all rules together."""
+"""The goals that the engine wants, of all rules together, and those that it no longer needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from streams.core.goal_rules.adaptation import adaptation_goals
-from streams.core.goal_rules.bottleneck import bottleneck_goals
-from streams.core.goal_rules.capacity import capacity_goals
 from streams.core.goal_rules.config import RulesConfig
-from streams.core.goal_rules.cost import cost_goals
-from streams.core.goal_rules.performance import performance_goals
-from streams.core.goal_rules.resource import resource_goals
+from streams.core.goal_rules.objectives import (
+    adaptation_goals,
+    cost_goals,
+    performance_goals,
+    service_level_goals,
+)
+from streams.core.goal_rules.resources import bottleneck_goals, capacity_goals, resource_goals
 from streams.core.goal_rules.scaling import scaling
-from streams.core.goal_rules.service_level import service_level_goals
 from streams.core.goal_rules.situation import Situation
 from streams.core.goals.precedence import PRECEDENCE, is_covered
+from streams.core.goals.state import Goals
 from streams.core.metric.progress import is_met
-from streams.records import CauseKind, Goal, GoalOrigin
+from streams.records import CauseKind, Goal, GoalOrigin, GoalStatus
 
 _RULES = (
     bottleneck_goals,
@@ -38,9 +39,9 @@ def propose(
     they will not), and what a goal of a kind that comes first already covers. Of the rest, each
     metric gets that of the kind that comes first; none, where such a goal was closed less than its
     cooldown ago and has not become more urgent. Scaling is not held back by the cooldown: it has
-    its own hysteresis. ``asked`` is what ``wishes`` gives, where that is known already.
+    its own hysteresis. ``asked`` is what ``wanted_goals`` gives, where that is known already.
     """
-    asked = wishes(situation, config) if asked is None else asked
+    asked = wanted_goals(situation, config) if asked is None else asked
     scaled = scaling(situation, config.setting.scaling)
     free = {goal.dedupe_key for goal in scaled}
     cooling = {
@@ -56,7 +57,7 @@ def propose(
     return sorted(found, key=_urgency)
 
 
-def wishes(situation: Situation, config: RulesConfig) -> list[Goal]:
+def wanted_goals(situation: Situation, config: RulesConfig) -> list[Goal]:
     """What every rule but scaling asks for, whether or not it is to be had."""
     return [goal for rule in _RULES for goal in rule(situation, config)]
 
@@ -106,3 +107,35 @@ def _precedence(goal: Goal) -> tuple[int, int]:
 def _urgency(goal: Goal) -> tuple[int, int, str]:
     deadline = goal.timestamp if goal.deadline is None else goal.deadline
     return goal.priority.rank, deadline, goal.dedupe_key
+
+
+def due_for_review(goals: Goals, now: int, review_ms: int) -> list[Goal]:
+    """Goals that the engine set itself, that nothing was done for, and that are old enough.
+
+    What a plan has been carried out for is left to its measurements: there the cause may be gone
+    because the plan helped.
+    """
+    return [
+        goal
+        for goal in goals.open()
+        if goal.origin is GoalOrigin.AUTONOMOUS
+        and goal.status is GoalStatus.ACTIVE
+        and not goal.attempts
+        and now - (goal.timestamp if goal.created_at is None else goal.created_at) >= review_ms
+    ]
+
+
+def not_needed(due: Sequence[Goal], asked: Sequence[Goal], situation: Situation) -> list[Goal]:
+    """Those of ``due`` whose cause is gone: the rules have not ``asked`` for them, and their target
+    holds or the pattern that they adapt to is gone. A silent metric says nothing."""
+    wanted = {goal.dedupe_key for goal in asked}
+    return [goal for goal in due if goal.dedupe_key not in wanted and _is_settled(goal, situation)]
+
+
+def _is_settled(goal: Goal, situation: Situation) -> bool:
+    reading = situation.readings.get(goal.target_metric)
+    if reading is None:
+        return False
+    if goal.cause_kind is CauseKind.PATTERN:
+        return True
+    return is_met(goal.direction, goal.target_value, reading.value)

@@ -18,16 +18,19 @@ from streams.core.goals.config import GoalConfig
 from streams.core.goals.measurement import (
     CloseReason,
     aim,
+    attempted,
+    begin,
     cancel,
     close_expired,
+    fail,
     is_notable,
     measure,
+    release,
 )
 from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_up
 from streams.core.goals.report import note_goal
 from streams.core.goals.state import GoalEntry, Goals
 from streams.core.goals.targets import read_targets, replace_targets
-from streams.core.goals.transitions import attempted, begin, fail, release
 from streams.core.kernel.journal import decide
 from streams.core.kernel.names import GOALS
 from streams.core.kernel.turn import Turn

@@ -1,4 +1,4 @@
-"""One goal after it was admitted: measured, held, achieved, failed or cancelled.
+"""One goal after it was admitted: measured, held, pursued, achieved, failed or cancelled.
 
 Each function takes a revision and gives the next one, or None when there is nothing to say.
 Only measurements move progress, and only a measurement achieves a goal.
@@ -154,3 +154,29 @@ def _landmarks(goal: Goal) -> tuple[GoalStatus, Trend, float, bool, bool]:
         goal.met_since is None,
         goal.current_value is None,
     )
+
+
+def begin(goal: Goal, now: int) -> Goal | None:
+    """A plan for it starts: active -> in_progress."""
+    if goal.status is not GoalStatus.ACTIVE:
+        return None
+    return replace(revise(goal, now), status=GoalStatus.IN_PROGRESS)
+
+
+def release(goal: Goal, now: int) -> Goal | None:
+    """Its plan ended and it is not met: in_progress -> active, one attempt more."""
+    if goal.status is not GoalStatus.IN_PROGRESS:
+        return None
+    return replace(revise(goal, now), status=GoalStatus.ACTIVE, attempts=goal.attempts + 1)
+
+
+def attempted(goal: Goal, now: int) -> Goal | None:
+    """A plan was carried out for it; its status stays."""
+    if not goal.status.is_open:
+        return None
+    return replace(revise(goal, now), attempts=goal.attempts + 1)
+
+
+def fail(reason: str, goal: Goal, now: int) -> Goal | None:
+    """It is given up, for ``reason``."""
+    return close(goal, GoalStatus.FAILED, reason, now) if goal.status.is_open else None

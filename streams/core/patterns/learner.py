@@ -18,11 +18,10 @@ from typing import Any, NamedTuple, TypeVar
 from numpy.typing import ArrayLike
 
 from streams.core.patterns.anomalies import Anomalies
-from streams.core.patterns.clock import day_and_hour, follow, is_usable
 from streams.core.patterns.config import PatternConfig
 from streams.core.patterns.correlation import Correlations, correlate
 from streams.core.patterns.detector import Detector, Origin
-from streams.core.patterns.names import short, track_of, user_of
+from streams.core.patterns.events import day_and_hour, follow, is_usable, short, track_of, user_of
 from streams.core.patterns.recurring import RecurringTasks
 from streams.core.patterns.seasons import WeeklySeason
 from streams.core.patterns.sequences import Workflows

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from streams.core.planning.composition import is_chain, shortest_chain
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.proposal import Proposal
-from streams.core.planning.requirements import largest
+from streams.core.planning.plan import Proposal, largest
 from streams.records import Direction, Goal, GoalOrigin, PlanStep
 
 _UNKNOWN = ActionSpec()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.requirements import shortage
+from streams.core.planning.plan import shortage
 from streams.records import Goal, GoalStatus, Plan, PlanStatus
 
 

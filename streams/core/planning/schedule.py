@@ -1,14 +1,17 @@
-"""The moment at which a plan is due. All times are event time, ms, UTC."""
+"""What decides when a plan runs: its strategy, its score, how long it takes, its due time.
+
+All times are event time, ms, UTC.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from streams.core.kernel.checks import HOUR_MS
 from streams.core.planning.config import PlanningConfig
-from streams.records import Goal, Strategy, SystemState
+from streams.records import Goal, GoalType, PlanStep, Priority, Strategy, SystemState
 
-_HOUR_MS = 3_600_000
 _HOURS = 24
 
 _DELAY_FACTORS = {
@@ -22,6 +25,15 @@ _DELAY_FACTORS = {
 
 Load = Sequence[tuple[int, float]]
 """Moments (ms) with the load expected then, in any one unit; larger is busier."""
+MAX_SCORE = 150.0
+_BASE = {
+    Priority.CRITICAL: 100.0,
+    Priority.HIGH: 75.0,
+    Priority.MEDIUM: 50.0,
+    Priority.LOW: 25.0,
+}
+_FACTORS = {GoalType.CAPACITY_PLANNING: 2.0, GoalType.PERFORMANCE_TARGET: 1.5}
+"""By how much longer than ``step_ms`` a step takes that was never measured."""
 
 
 def due_time(
@@ -93,9 +105,62 @@ def _put_off(moment: int, latest: float, avoid_hours: frozenset[int]) -> int:
             break
         if _hour(later) not in avoid_hours:
             return later
-        later = (later // _HOUR_MS + 1) * _HOUR_MS
+        later = (later // HOUR_MS + 1) * HOUR_MS
     return moment
 
 
 def _hour(moment: int) -> int:
-    return moment // _HOUR_MS % _HOURS
+    return moment // HOUR_MS % _HOURS
+
+
+def choose_strategy(goal: Goal, best: Mapping[GoalType, Strategy], shared: bool) -> Strategy:
+    """The strategy that did best for this type of goal, where enough was seen to tell.
+
+    Otherwise at once for a critical goal, together with others where its metric is ``shared``
+    with another open plan, at a time of low load for capacity planning, else as the state of
+    the entity asks for.
+    """
+    learned = best.get(goal.goal_type)
+    if learned is not None:
+        return learned
+    if goal.priority is Priority.CRITICAL:
+        return Strategy.IMMEDIATE
+    if shared:
+        return Strategy.COLLABORATIVE
+    if goal.goal_type is GoalType.CAPACITY_PLANNING:
+        return Strategy.SCHEDULED
+    return Strategy.ADAPTIVE
+
+
+def priority_score(goal: Goal, now: int) -> float:
+    """0..150: priority, plus what the deadline adds, plus 10 for all that is still to be done.
+
+    The deadline adds 25 within an hour or when it has passed, 15 within 24 hours.
+    """
+    missing = 1 - min(1.0, max(0.0, goal.progress))
+    return min(MAX_SCORE, _BASE[goal.priority] + _urgency(goal.deadline, now) + 10 * missing)
+
+
+def _urgency(deadline: int | None, now: int) -> float:
+    if deadline is None:
+        return 0.0
+    left = deadline - now
+    if left < HOUR_MS:
+        return 25.0
+    return 15.0 if left < 24 * HOUR_MS else 0.0
+
+
+def estimate_ms(
+    goal: Goal, steps: Iterable[PlanStep], medians: Mapping[str, float], config: PlanningConfig
+) -> int:
+    """Sum over the steps of the median duration of their action type, ms.
+
+    A type without a usable median takes ``step_ms``, twice that for capacity planning and half
+    as much again for a performance target.
+    """
+    guess = config.step_ms * _FACTORS.get(goal.goal_type, 1.0)
+    return round(math.fsum(_step_ms(medians.get(step.name), guess) for step in steps))
+
+
+def _step_ms(median: float | None, guess: float) -> float:
+    return guess if median is None or not 0 <= median < math.inf else median

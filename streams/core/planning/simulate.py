@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.core.metric.progress import distance
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.records import Goal
 
 

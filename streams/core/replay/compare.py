@@ -1,15 +1,46 @@
-"""Decisions of a replay beside those recorded: the same, byte for byte, or not."""
+"""The core fed with what was recorded, and its decisions beside those recorded.
+
+There is no broker and no store, and nothing is published.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
 
-from streams.core.replay.marks import latest
+from streams.core.config import CoreConfig
+from streams.core.kernel.batch import MetricBatch
+from streams.core.kernel.store import NothingStored
+from streams.core.partition import Partition
+from streams.core.replay.order import Order, latest, marks
+from streams.core.replay.tape import Recorded
 from streams.records import Decision
+
+BATCH_ROWS = 2_000
+"""Rows applied at once; results do not depend on it."""
+
+
+def replay(recorded: Recorded, config: CoreConfig) -> Iterator[Decision]:
+    """Decisions of the core over the recorded records of one partition, in order.
+
+    Actions and outcomes are those recorded, also where ``config`` leads to other decisions: what
+    the world did is known only for what was done.
+    """
+    partition = Partition(recorded.partition, config, NothingStored())
+    order = Order(recorded.tapes, marks(latest(recorded.decisions), recorded.partition))
+    for run in order.runs():
+        for start in range(run.start, run.end, BATCH_ROWS):
+            rows = recorded.tapes[run.source].part(start, min(run.end, start + BATCH_ROWS))
+            if isinstance(rows, MetricBatch):
+                applied = partition.apply_metrics(rows)
+            else:
+                applied = partition.apply(run.source, rows)
+            for emission in applied.emissions:
+                if isinstance(emission.record, Decision):
+                    yield emission.record
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streams.core.kernel.checks import MINUTE_MS
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.core.safety import breaker, budget
 from streams.core.safety.approval import approvers, is_approved
 from streams.core.safety.config import Mode, SafetyConfig

@@ -1,4 +1,4 @@
-"""Whether forecasts are good enough to act on without anybody looking.
+"""Where the engine may act by itself: in the rollout, and on forecasts that are good enough.
 
 Cruise Control makes no proposals while its load model is incomplete; Deoxys falls back to a fixed
 policy when it is uncertain. Here the running coverage of the intervals and the age of the newest
@@ -7,9 +7,23 @@ value say so.
 
 from __future__ import annotations
 
+import hashlib
+
 from streams.core.kernel.checks import MINUTE_MS
 from streams.core.safety.config import SafetyConfig
 from streams.records import GoalOrigin
+
+_SPAN = 2**64
+
+
+def in_rollout(entity_id: str, share: float, salt: str = "") -> bool:
+    """Whether the entity belongs to the ``share`` (0..1) of all.
+
+    The same on every machine and for all time. A larger share keeps all entities of a smaller
+    one; another ``salt`` is an independent choice.
+    """
+    digest = hashlib.sha256(f"{salt}\x1f{entity_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * _SPAN
 
 
 def doubt(

@@ -9,7 +9,7 @@ import numpy as np
 
 from streams.core.effects.expectation import Expectation, expect
 from streams.core.kernel.model_results import SeriesForecast
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.records import Direction, Goal, Plan, PlanStep, Strategy
 
 NOW = 1_700_000_000_000

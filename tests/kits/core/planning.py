@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.plan import make_plan
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal, make_plan
 from streams.records import (
     Direction,
     Goal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.gate import ActRequest, Verdict, judge
 from streams.core.safety.modes import Controls

@@ -16,7 +16,7 @@ from streams.core.learning.bandit import choose
 from streams.core.learning.state import LearningState
 from streams.core.metric.config import MetricConfig
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.core.planning.simulate import rank
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Direction

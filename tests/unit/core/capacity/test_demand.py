@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.capacity.config import StateConfig
-from streams.core.capacity.demand import demand_confidence, resource_demand
-from streams.core.capacity.path import path_of, planned
+from streams.core.capacity.demand import demand_confidence, path_of, planned, resource_demand
 from streams.core.capacity.resource import Resource, is_resource
 from streams.core.config import CoreConfig
 from streams.core.forecasting.bank import SeriesBank

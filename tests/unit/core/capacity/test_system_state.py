@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.capacity.bands import band, state_of
-from streams.core.capacity.config import StateConfig
+from streams.core.capacity.config import StateConfig, band, state_of
 from streams.errors import ConfigError
 from streams.records import Severity, SystemState
 from tests.kits.core.resources import STATES, outlook, resource

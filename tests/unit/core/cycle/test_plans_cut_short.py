@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.core.execution.unfinished import KILL_SWITCH, LEASE_EXPIRED
+from streams.core.execution.requests import KILL_SWITCH, LEASE_EXPIRED
 from streams.core.outcomes.build import HandlerResult
 from streams.core.planning.config import ActionSpec
 from streams.core.safety.config import Mode, SafetyConfig

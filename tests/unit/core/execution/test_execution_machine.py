@@ -14,8 +14,13 @@ from streams.core.execution.machine import (
     overdue,
     reap,
 )
-from streams.core.execution.requests import action_id, undo_action_id
-from streams.core.execution.unfinished import KILL_SWITCH, halted, lease_over
+from streams.core.execution.requests import (
+    KILL_SWITCH,
+    action_id,
+    halted,
+    lease_over,
+    undo_action_id,
+)
 from streams.records import OutcomeStatus, Plan, PlanPolicy, PlanStatus, Severity
 from tests.kits.core.execution import (
     DELAY,

@@ -17,8 +17,8 @@ from streams.core.execution.machine import (
     on_outcome,
     reap,
 )
-from streams.core.execution.timing import wake_at
-from streams.core.execution.unfinished import halted
+from streams.core.execution.requests import halted
+from streams.core.execution.steps import wake_at
 from streams.core.planning.config import PlanningConfig
 from streams.records import (
     Action,

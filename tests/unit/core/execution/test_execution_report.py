@@ -6,7 +6,7 @@ import pytest
 
 from streams.core.execution.machine import begin, cancel
 from streams.core.execution.report import ExecutionPhase, result, status
-from streams.core.execution.timing import wake_at
+from streams.core.execution.steps import wake_at
 from streams.core.planning.config import PlanningConfig
 from streams.records import Action, Outcome, PlanPolicy, PlanStatus, Strategy
 from tests.kits.core.execution import (

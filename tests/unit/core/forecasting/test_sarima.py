@@ -5,7 +5,7 @@ from river.time_series import SNARIMAX
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
 from streams.core.forecasting.protocol import Forecaster, ForecasterFactory
-from streams.core.forecasting.sarima import SarimaForecaster
+from streams.core.forecasting.snarimax import SarimaForecaster
 from streams.core.forecasting.snarimax_model import regressor
 from streams.errors import StateError
 from streams.testing import check_forecaster

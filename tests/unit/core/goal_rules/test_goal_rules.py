@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.config import CoreConfig
-from streams.core.goal_rules.adaptation import adaptation_goals
-from streams.core.goal_rules.bottleneck import bottleneck_goals
-from streams.core.goal_rules.capacity import capacity_goals
 from streams.core.goal_rules.config import Objective, SettingConfig, TypeConfig
-from streams.core.goal_rules.cost import cost_goals
-from streams.core.goal_rules.performance import performance_goals
-from streams.core.goal_rules.resource import resource_goals
-from streams.core.goal_rules.service_level import burn_rate, service_level_goals
+from streams.core.goal_rules.objectives import (
+    adaptation_goals,
+    burn_rate,
+    cost_goals,
+    performance_goals,
+    service_level_goals,
+)
+from streams.core.goal_rules.resources import bottleneck_goals, capacity_goals, resource_goals
 from streams.core.goal_rules.setter import propose
 from streams.core.goal_rules.situation import History
 from streams.core.goals.config import GoalConfig

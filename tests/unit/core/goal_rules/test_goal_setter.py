@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from streams.core.config import CoreConfig
 from streams.core.goal_rules.config import DEFAULT_TYPES, SettingConfig, TypeConfig
-from streams.core.goal_rules.review import due_for_review, not_needed
 from streams.core.goal_rules.scaling import ScalingRule
-from streams.core.goal_rules.setter import propose, wishes
+from streams.core.goal_rules.setter import due_for_review, not_needed, propose, wanted_goals
 from streams.core.goal_rules.situation import Situation
-from streams.core.goals.measurement import cancel
-from streams.core.goals.transitions import begin, release
+from streams.core.goals.measurement import begin, cancel, release
 from streams.records import Goal, GoalOrigin, GoalStatus, GoalType, Priority
 from tests.kits.core.goals import HOUR, NOW, admitted, changed, state
 from tests.kits.core.resources import forecast
@@ -177,7 +175,7 @@ REVIEW = CONFIG.goals.review_ms
 def reviewed(goal: Goal, seen: Situation, now: int = NOW + REVIEW) -> list[Goal]:
     due = due_for_review(state(goal), now, REVIEW)
     later = replace(seen, goals=holding(goal), now=now)
-    return not_needed(due, wishes(later, CONFIG), later)
+    return not_needed(due, wanted_goals(later, CONFIG), later)
 
 
 @pytest.mark.spec("S1-098")

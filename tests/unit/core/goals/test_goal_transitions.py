@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.goals.measurement import cancel
-from streams.core.goals.transitions import attempted, begin, fail, release
+from streams.core.goals.measurement import attempted, begin, cancel, fail, release
 from streams.records import Goal, GoalStatus
 from tests.kits.core.goals import HOUR, NOW, admitted, changed
 

@@ -20,8 +20,7 @@ from streams.core.learning.insights import (
 from streams.core.learning.record import observe_action, observe_effect, observe_plan
 from streams.core.learning.state import LearningState
 from streams.core.planning.config import PlanningConfig
-from streams.core.planning.schedule import due_time
-from streams.core.planning.strategy import choose_strategy
+from streams.core.planning.schedule import choose_strategy, due_time
 from streams.records import GoalType, OutcomeStatus, PlanStatus, Strategy
 from tests.kits.core.lessons import (
     HOUR,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.patterns.config import PatternConfig
+from streams.core.patterns.events import short
 from streams.core.patterns.learner import PatternLearner
-from streams.core.patterns.names import short
 from streams.core.patterns.state import PatternState
 from streams.errors import ConfigError
 from streams.records import Event, Pattern, PatternType

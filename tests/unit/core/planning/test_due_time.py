@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.planning.config import PlanningConfig
-from streams.core.planning.schedule import due_time
-from streams.core.planning.strategy import choose_strategy
+from streams.core.planning.schedule import choose_strategy, due_time
 from streams.records import Goal, GoalType, Priority, Strategy, SystemState
 from tests.kits.core.planning import DAY, HOUR, MINUTE, NOW, goal
 

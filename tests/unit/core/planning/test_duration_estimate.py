@@ -7,7 +7,7 @@ import math
 import pytest
 
 from streams.core.planning.config import PlanningConfig
-from streams.core.planning.duration import estimate_ms
+from streams.core.planning.schedule import estimate_ms
 from streams.records import GoalType
 from tests.kits.core.planning import MINUTE, goal, step
 

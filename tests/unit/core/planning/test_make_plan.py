@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.core.planning.catalog import proposals
-from streams.core.planning.plan import make_plan
-from streams.core.planning.proposal import Proposal
-from streams.core.planning.requirements import RESOURCES
+from streams.core.planning.plan import RESOURCES, Proposal, make_plan
 from streams.errors import InvalidRecord
 from streams.records import (
     GoalOrigin,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.planning.proposal import Proposal
+from streams.core.planning.plan import Proposal
 from streams.core.planning.simulate import rank
 from streams.records import Direction
 from tests.kits.core.planning import goal, proposal

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.planning.score import MAX_SCORE, priority_score
+from streams.core.planning.schedule import MAX_SCORE, priority_score
 from streams.records import Priority
 from tests.kits.core.planning import DAY, HOUR, MINUTE, NOW, goal
 

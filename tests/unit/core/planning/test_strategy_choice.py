@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.core.planning.strategy import choose_strategy
+from streams.core.planning.schedule import choose_strategy
 from streams.records import GoalType, Priority, Strategy
 from tests.kits.core.planning import goal
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from streams.core.kernel.ids import stable_id
 from streams.core.kernel.timers import EVERYBODY
-from streams.core.replay.marks import Mark, cause_of, latest, marks
-from streams.core.replay.order import Order
+from streams.core.replay.order import Mark, Order, cause_of, latest, marks
 from streams.records import Decision
 from tests.kits.core.partition import (
     START,

@@ -15,8 +15,7 @@ from streams.core.kernel.timers import TICK
 from streams.core.metric.config import MetricConfig
 from streams.core.partition import Partition
 from streams.core.planning.config import ActionSpec, PlanningConfig
-from streams.core.replay.compare import compare
-from streams.core.replay.drive import replay
+from streams.core.replay.compare import compare, replay
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.modes import Mode
 from streams.records import Action, Decision, Direction, Record

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.safety.rollout import in_rollout
+from streams.core.safety.trust import in_rollout
 
 ENTITIES = [f"service-{index}" for index in range(4_000)]
 shares = st.floats(0, 1)
