@@ -7,7 +7,7 @@ import pytest
 
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
-from tests.unit.web.agent import AgentSource, error, operator
+from tests.kits.web.agent import AgentSource, error, operator
 
 
 @pytest.fixture
