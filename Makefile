@@ -67,11 +67,12 @@ spec: $(DEV_READY) ## rows of the specification: tested, declined, open (build/s
 	$(PYTEST) --quiet --spec-report=build/spec.json tests
 
 .PHONY: lint
-lint: $(DEV_READY) ## style, types, layers
+lint: $(DEV_READY) ## style, types, layers, house
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.house --check
 
 .PHONY: house
 house: $(DEV_READY) ## what a newcomer should know of the package: folders, imports, cycles, sizes
