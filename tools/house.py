@@ -148,7 +148,7 @@ def _inside(graph: grimp.ImportGraph, root: str, package: str) -> Inside:
         _short(name, package): tuple(
             _short(other, package)
             for other in sorted(squashed.find_modules_directly_imported_by(name))
-            if other in siblings
+            if other in siblings and other != name
         )
         for name in siblings
     }
