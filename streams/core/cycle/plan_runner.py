@@ -56,6 +56,8 @@ class PlanRunner:
         """All that is due for the plans of the entity."""
         for plan in turn.read(Plans).live():
             self._tidy(turn, plan)
+        for plan in turn.read(Plans).all():
+            self._end_lease(turn, plan)
         if any(plan.status is not PlanStatus.RUNNING for plan in turn.read(Plans).live()):
             self._start(turn)
         for plan in turn.read(Plans).live():
@@ -89,7 +91,7 @@ class PlanRunner:
             alert(turn, "goal_failed", Severity.ERROR, summary, goal)
 
     def _tidy(self, turn: Turn, plan: Plan) -> None:
-        """Goals that were closed, approvals that came too late, leases that are over."""
+        """Goals that were closed, objections of operators, approvals that came too late."""
         goal = turn.read(Goals).get(plan.goal_id)
         if goal is None or not goal.status.is_open:
             ended = "gone" if goal is None else goal.status.value
@@ -100,6 +102,9 @@ class PlanRunner:
             return
         if plan.status is PlanStatus.WAITING:
             self.put(turn, plan, expire(plan, turn.now))
+
+    def _end_lease(self, turn: Turn, plan: Plan) -> None:
+        """What is in flight for too long counts as failed, also in a plan that was cancelled."""
         lease = self._config.planning.lease_ms
         late = turn.read(Actions).pending.get(overdue(plan, turn.now, lease))
         if late is not None:

@@ -77,6 +77,25 @@ def test_stopped_in_mid_plan_it_ends_or_is_recorded_cancelled_within_ten_seconds
     assert loop.asked == [asked]
 
 
+@pytest.mark.spec("S1-008")
+def test_a_step_of_a_cancelled_plan_whose_handler_is_silent_ends_with_its_lease() -> None:
+    """Regression: it stayed running for ever, and was looked at every minute."""
+    loop = Loop(config_of(safety=BOLD), silent)
+    loop.measure(90.0)
+    loop.ask(urgent(actions=("scale_out", "scale_out")))
+    loop.wait(MINUTE)
+    (asked,) = loop.asked
+    loop.everybody("agent.stop")
+    loop.wait(loop.bench.config.planning.lease_ms)
+    (plan,) = loop.plans()
+    assert plan.status is PlanStatus.CANCELLED
+    assert [step.status for step in plan.actions] == [StepStatus.FAILED, StepStatus.SKIPPED]
+    (told,) = loop.seen.records("outcomes")
+    assert (told.action_id, told.error_type) == (asked.action_id, "LeaseExpired")
+    loop.command("goal.cancel", "g-1")
+    assert not loop.bench.partition.timers
+
+
 @pytest.mark.spec("S1-009")
 def test_turned_off_in_mid_plan_no_further_step_of_the_engines_own_plan_begins() -> None:
     actions = {
