@@ -23,8 +23,7 @@ def web(source: AgentSource) -> httpx.AsyncClient:
 async def test_every_command_is_listed_with_its_arguments(web: httpx.AsyncClient) -> None:
     told = {each["command"]: each for each in (await web.get("/api/commands")).json()["commands"]}
     assert told.keys() == build_features(CoreConfig()).commands.keys()
-    (reason,) = told["goal.cancel"]["arguments"]
-    assert reason == ["reason", "text", False]
+    assert told["goal.cancel"]["arguments"] == [["by", "text", False], ["reason", "text", False]]
     assert told["agent.kill"]["for_all"]
     assert told["plan.approve"]["signed"]
 
