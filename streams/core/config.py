@@ -13,7 +13,7 @@ from streams.core.forecasting.calendar import CalendarConfig
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.goal_rules.config import SettingConfig
 from streams.core.goals.config import GoalConfig
-from streams.core.kernel.checks import Count, Elsewhere, check
+from streams.core.kernel.checks import Bounds, Count, Elsewhere, check
 from streams.core.kernel.feature import Feature
 from streams.core.learning.config import LearningConfig
 from streams.core.metric.config import RESOURCES, MetricConfig
@@ -53,6 +53,8 @@ class CoreConfig:
     """Outcomes kept per entity for the views."""
     ids_kept: Count = 200
     """Event, action and outcome ids remembered per entity to drop repeats."""
+    entity_bytes: Annotated[int, Bounds(10_000, 1_000_000)] = 900_000
+    """Largest stored form of an entity: a changelog takes no larger message."""
     features: Annotated[tuple[Feature, ...], Elsewhere()] = ()
     """Features of the user's own; they run behind those of the engine."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from streams.core.config import CoreConfig
@@ -32,7 +33,12 @@ from streams.core.series.batches import begin, cut_at_triggers, learn, triggered
 from streams.core.series.correction import Correction
 from streams.core.series.reading import Reading, SeriesReader
 from streams.core.series.store import SeriesStore
-from streams.records import Action
+from streams.core.transfer import IMPORT
+from streams.records import Action, Command, Outcome, Record
+
+_FILLING = frozenset({"goal.create", IMPORT})
+"""Commands that make an entity larger."""
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Applied(NamedTuple):
@@ -100,7 +106,7 @@ class Partition:
                 self._features.resume(turn, record)
                 if turn.touched:
                     self.entities.mark(state)
-            else:
+            elif self._takes(turn, record):
                 self._features.apply(turn, record)
                 self.entities.touch(state, source, offset)
                 self._watch(turn)
@@ -114,6 +120,26 @@ class Partition:
         if batch:
             self.advance(source, batch[-1].offset)
         return Applied(emissions, dispatches, rejections, skipped, dropped)
+
+    def _takes(self, turn: Turn, record: Record) -> bool:
+        """Whether the entity has room for the record; refused before anything is changed.
+
+        What settles or ends something is always taken: it is how room is made.
+        """
+        size, entity, most = len(_encode(record)), turn.entity, self._config.entity_bytes
+        makes_room = isinstance(record, Outcome) or (
+            isinstance(record, Command) and record.command not in _FILLING
+        )
+        if not makes_room and not entity.fits(size, most):
+            turn.reject(
+                "entity_full",
+                f"entity {entity.entity_id!r} has {entity.bound} bytes, most of them in "
+                f"{entity.largest() or 'this record'!r}, and the record {size}; {most} is the "
+                "limit: close goals and end actions, or raise entity_bytes",
+            )
+            return False
+        entity.grow(size)
+        return True
 
     def advance(self, source: str, offset: int) -> None:
         """Records of ``source`` up to ``offset`` are done with, also those that were refused."""
@@ -199,6 +225,7 @@ class Partition:
             self._features.on_metric(turn, series.metrics[row], analyse=analyse)
         if turn.touched:
             self.entities.touch(state, METRICS, offset)
+            state.grow()
             self._watch(turn)
         return turn
 

@@ -18,6 +18,10 @@ from streams.errors import StateError
 
 ENVELOPE_VERSION = 2
 ID_BYTES = 16
+TURN_BYTES = 65_536
+"""By how much one turn may make an entity larger, besides what its record brings."""
+COPIES = 3
+"""How often what a record says may be kept."""
 
 
 class Dropped(NamedTuple):
@@ -35,6 +39,7 @@ class Entity:
         "_open",
         "_seen",
         "_stored",
+        "bound",
         "clock",
         "dropped",
         "entity_id",
@@ -52,6 +57,8 @@ class Entity:
         """Event time of the newest record that the rules saw, ms; outcomes do not move it."""
         self.timers: dict[str, int] = {}
         """Feature -> event time at which it is due even without a record, ms."""
+        self.bound = 0
+        """Bytes of the stored form, at most; exact after ``encode``."""
         self.dropped: list[Dropped] = []
         """Slices that were found unreadable and not told of yet."""
         self._seen: dict[bytes, None] = {}
@@ -145,7 +152,7 @@ class Entity:
         for name in self._edited:
             self._stored[name] = encode_slice(self._open[name])
         self._edited.clear()
-        return _encoder.encode(
+        data = _encoder.encode(
             StoredEntity(
                 version=ENVELOPE_VERSION,
                 entity_id=self.entity_id,
@@ -157,6 +164,27 @@ class Entity:
                 slices=_sorted(self._stored),
             )
         )
+        self.bound = len(data)
+        return data
+
+    def grow(self, record_bytes: int = 0) -> None:
+        """A turn has changed the entity, with a record of so many bytes."""
+        self.bound += TURN_BYTES + COPIES * record_bytes
+
+    def fits(self, record_bytes: int, limit: int) -> bool:
+        """Whether the stored form stays below ``limit`` bytes with what such a record may add.
+
+        The answer depends on the state alone: the bound is made exact before it is a reason.
+        """
+        more = COPIES * record_bytes
+        if self.bound + more > limit:
+            self.encode()
+        return self.bound + more <= limit
+
+    def largest(self) -> str:
+        """The slice that takes the most bytes, as last encoded."""
+        sizes = {name: len(bytes(stored.data)) for name, stored in self._stored.items()}
+        return max(sizes, key=sizes.__getitem__, default="")
 
     @classmethod
     def restored(cls, stored: StoredEntity) -> Entity:
@@ -229,7 +257,9 @@ def decode_entity(data: bytes, migrate: Migration = unknown_version) -> Entity:
     try:
         version = _version_decoder.decode(data).version
         if version == ENVELOPE_VERSION:
-            return Entity.restored(_decoder.decode(data))
+            entity = Entity.restored(_decoder.decode(data))
+            entity.bound = len(data)
+            return entity
     except msgspec.MsgspecError as error:
         raise _damaged(error) from error
     return migrate(version, data)
