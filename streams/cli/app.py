@@ -1,6 +1,6 @@
-"""The command ``goalstream``: global options, and one module per group of commands.
+"""The command ``goalstream``: global options, and the commands, each loaded when it is used.
 
-A new command is a function in a module of its own, registered at the end of this file.
+A new command is a function or a ``typer.Typer`` in a module of its own, named in ``COMMANDS``.
 """
 
 from __future__ import annotations
@@ -8,34 +8,95 @@ from __future__ import annotations
 import dataclasses
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from streams.cli import (
-    backtest,
-    config,
-    consume,
-    demo,
-    doctor,
-    export,
-    goal,
-    mode,
-    plan,
-    policy,
-    produce,
-    replay,
-    topics,
-    worker,
-)
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
-from streams.settings import FILE_VARIABLE
 
 
-class ErrorBoundary(TyperGroup):
-    """Turns every error raised on purpose into one message on stderr and exit code 1."""
+class Deferred(TyperCommand):
+    """A command known by name and summary; the rest is imported when it is called or asked for
+    help or completion. Commands and their help must import no slow library either."""
+
+    def __init__(self, name: str, place: str, summary: str) -> None:
+        """``place``: module:attribute below streams.cli; ``summary``: first line of its help."""
+        super().__init__(name, help=summary)
+        self._place = place
+
+    def load(self) -> Any:
+        found = resolve_name(f"streams.cli.{self._place}")
+        if isinstance(found, typer.Typer):
+            return get_group(found)
+        single = typer.Typer(add_completion=False)
+        single.command(self.name)(found)
+        return get_command(single)
+
+    def make_context(self, info_name: str | None, args: list[str], **extra: Any) -> Any:
+        return self.load().make_context(info_name, args, **extra)
+
+
+COMMANDS = (
+    Deferred(
+        "config",
+        "config:show",
+        "Print the settings in force as TOML: flags, environment, file and defaults together.",
+    ),
+    Deferred("topics", "topics:app", "Declared topics, schemas and access rules."),
+    Deferred(
+        "produce", "produce:produce", "Send records; columns or keys are the record's fields."
+    ),
+    Deferred("consume", "consume:consume", "Print records as JSON lines until interrupted."),
+    Deferred(
+        "export",
+        "export:export",
+        "Write a line for each entity; ``goalstream produce commands FILE`` imports them "
+        "elsewhere.",
+    ),
+    Deferred(
+        "doctor",
+        "doctor:doctor",
+        "Check versions, settings, broker, topics, registry and state; exit code 1 on a failure.",
+    ),
+    Deferred(
+        "worker",
+        "worker:worker",
+        "Run a worker: read the inputs, keep state, publish, serve the views.",
+    ),
+    Deferred(
+        "demo",
+        "demo:demo",
+        "Replay real series against a worker: watch forecasts, goals, plans and measured effects.",
+    ),
+    Deferred(
+        "backtest",
+        "backtest:backtest",
+        "Replay recorded series and compare each forecast with what came. Needs no broker.",
+    ),
+    Deferred("goal", "goal:app", "Create, cancel and list goals."),
+    Deferred("plan", "plan:app", "List plans; approve or reject those that wait."),
+    Deferred("mode", "mode:app", "Show and set what may be done without a person."),
+    Deferred("policy", "policy:app", "How candidates are chosen."),
+    Deferred(
+        "replay",
+        "replay:replay",
+        "Feed recorded topics to the core and compare its decisions with those recorded.",
+    ),
+)
+
+
+class Goalstream(TyperGroup):
+    """All commands. Turns every error raised on purpose into one message on stderr and exit
+    code 1."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in COMMANDS:
+            self.add_command(command)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -48,18 +109,21 @@ class ErrorBoundary(TyperGroup):
 
 
 app = typer.Typer(
-    cls=ErrorBoundary,
+    cls=Goalstream,
     name="goalstream",
     help="Event-streaming engine for goal-driven systems on Kafka.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+CLIENTS = ("confluent-kafka", "aiokafka", "faust-streaming")
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"goalstream {version('goalstream')}")
+        for name in ("goalstream", *CLIENTS):
+            typer.echo(f"{name} {version(name)}")
         raise typer.Exit
 
 
@@ -70,7 +134,7 @@ def options(
         Path | None,
         typer.Option(
             "--config",
-            envvar=FILE_VARIABLE,
+            envvar="GOALSTREAM_CONFIG",
             metavar="FILE",
             help="Settings in TOML. Without it goalstream.toml is read if it is there.",
         ),
@@ -83,7 +147,13 @@ def options(
         bool, typer.Option("--debug", help="Show where in the code an error comes from.")
     ] = False,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the release and those of the Kafka clients.",
+        ),
     ] = False,
 ) -> None:
     """Options that stand before the command."""
@@ -105,19 +175,3 @@ def _override(text: str) -> tuple[str, str]:
 def main() -> None:
     """Entry point of the installed command."""
     app()
-
-
-app.command("config")(config.show)
-app.add_typer(topics.app, name="topics")
-app.command("produce")(produce.produce)
-app.command("consume")(consume.consume)
-app.command("export")(export.export)
-app.command("doctor")(doctor.doctor)
-app.command("worker")(worker.worker)
-app.command("demo")(demo.demo)
-app.command("backtest")(backtest.backtest)
-app.add_typer(goal.app, name="goal")
-app.add_typer(plan.app, name="plan")
-app.add_typer(mode.app, name="mode")
-app.add_typer(policy.app, name="policy")
-app.command("replay")(replay.replay)

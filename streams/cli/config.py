@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from streams.settings import describe
-
 
 def show(ctx: typer.Context) -> None:
     """Print the settings in force as TOML: flags, environment, file and defaults together."""
+    from streams.settings import describe
+
     typer.echo(describe(ctx.obj.settings()), nl=False)

@@ -1,57 +1,116 @@
-"""Reads the views of a running worker."""
+"""Asks a running worker: one address, one token and one way to fail for every command."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import msgspec
 import typer
 
 from streams.cli.state import CliState
-from streams.errors import GoalstreamError, Unavailable
-from streams.settings.model import read_secret
+from streams.errors import ConfigError, GoalstreamError, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from streams.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
-LOCAL = "http://127.0.0.1:5003"
-Url = Annotated[str, typer.Option(help="Views of any worker of the group.")]
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not listened on
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="GOALSTREAM_URL",
+        show_default=False,
+        help="Address of any worker of the group. That of web.host and web.port if absent.",
+    ),
+]
 Entity = Annotated[str, typer.Option(help="Of this entity; of all if absent.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) -> Any:
-    """What a worker answers; the token is that of web.token_file.
+class Views:
+    """The views of a worker."""
 
-    Raises Unavailable when it gives no answer, GoalstreamError with its words when it refuses.
-    """
-    token_file = state.settings().web.token_file
-    headers = (
-        {"Authorization": f"Bearer {read_secret(token_file, 'web.token_file')}"}
-        if token_file
-        else {}
-    )
-    params = {name: value for name, value in query.items() if value}
-    try:
-        with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS) as client:
-            response = client.get(path, params=params)
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def get(self, path: str, query: Mapping[str, str]) -> Any:
+        """What the worker answers; empty values are left out of the query.
+
+        Raises Unavailable when it gives no answer, GoalstreamError with its words when it refuses.
+        """
+        import httpx
+
+        params = {name: value for name, value in query.items() if value}
+        try:
+            response = self._client.get(path, params=params)
             body = msgspec.json.decode(response.content)
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError) as error:
-        raise Unavailable(
-            f"the worker does not answer: {error}",
-            field="--url",
-            value=url,
-            remedy="give the address of a worker's views",
-        ) from error
-    if response.is_success:
-        return body
-    said = body.get("error", {}) if isinstance(body, dict) else {}
-    raise GoalstreamError(
-        said.get("message") or f"the worker answers with status {response.status_code}",
-        field=said.get("field", ""),
-        value=said.get("value"),
-        remedy=said.get("remedy", ""),
+        except (httpx.HTTPError, msgspec.DecodeError) as error:
+            raise _silent(str(self._client.base_url), error) from error
+        if response.is_success:
+            return body
+        said = body if isinstance(body, dict) else {}
+        raise GoalstreamError(
+            said.get("detail") or f"the worker answers with status {response.status_code}",
+            field=said.get("field", ""),
+            value=said.get("value"),
+            remedy=said.get("remedy", ""),
+        )
+
+
+@contextmanager
+def open_views(state: CliState, url: str) -> Iterator[Views]:
+    """The views at ``url``, or where the settings say; the token is that of web.token_file."""
+    import httpx
+
+    from streams.settings import read_secret
+
+    settings = state.settings()
+    file = settings.web.token_file
+    token = read_secret(file, "web.token_file") if file else ""
+    address = url or _address(settings)
+    try:
+        client = httpx.Client(
+            base_url=address,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=TIMEOUT_SECONDS,
+        )
+    except httpx.InvalidURL as error:
+        raise _silent(address, error) from error
+    with client:
+        yield Views(client)
+
+
+def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) -> Any:
+    """One answer of the views. Raises what ``open_views`` and ``Views.get`` raise."""
+    with open_views(state, url) as views:
+        return views.get(path, query)
+
+
+def _address(settings: Settings) -> str:
+    host, port = settings.web.host, settings.web.port
+    if not port:
+        raise ConfigError(
+            "the worker listens on any free port",
+            field="web.port",
+            value=port,
+            remedy="give --url with the address that the worker has logged",
+        )
+    host = _ANY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _silent(address: str, error: Exception) -> Unavailable:
+    return Unavailable(
+        f"the worker does not answer: {error}",
+        field="--url",
+        value=address,
+        remedy="give the address of a worker's views",
     )
 
 

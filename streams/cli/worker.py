@@ -7,19 +7,15 @@ import gc
 import os
 import signal
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import structlog
 import typer
 
 from streams.cli.state import CliState
-from streams.runtime.embedded import broker_for
-from streams.runtime.logs import configure_logging
-from streams.runtime.worker import Worker
-from streams.settings import Settings
-from streams.web.serve import serve_views
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from streams.runtime.worker import Worker
+    from streams.settings import Settings
 
 STOP_SECONDS = 15.0
 """What a stop may take beyond the hand-over of the partitions."""
@@ -39,6 +35,9 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
     Ends with code 0 after SIGTERM or SIGINT, and with code 1 and a named error when it cannot
     go on; a supervisor should start it again.
     """
+    from streams.runtime.embedded import broker_for
+    from streams.runtime.logs import configure_logging
+
     state: CliState = ctx.obj
     if handlers:
         state = replace(state, overrides={**state.overrides, "worker.handlers": ",".join(handlers)})
@@ -52,6 +51,12 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
 
 
 async def _run(settings: Settings) -> None:
+    import structlog
+
+    from streams.runtime.worker import Worker
+    from streams.web.serve import serve_views
+
+    log = structlog.get_logger(__name__)
     worker_ = Worker(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -74,11 +79,14 @@ async def _run(settings: Settings) -> None:
 
 async def _stop(worker_: Worker, seconds: float) -> None:
     """Stop in order, or end the process: a supervisor can only restart what has ended."""
+    import structlog
+
     try:
         async with asyncio.timeout(seconds):
             await worker_.stop()
     except TimeoutError:
         reason = worker_.failure
+        log = structlog.get_logger(__name__)
         log.critical("worker did not stop in time", seconds=seconds, reason=repr(reason))
         os._exit(1)
 
