@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not listened on
 Url = Annotated[
     str,
     typer.Option(
@@ -101,8 +101,18 @@ def _address(settings: Settings) -> str:
             value=port,
             remedy="give --url with the address that the worker has logged",
         )
-    host = _ANY_ADDRESS.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{_asked(host)}:{port}"
+
+
+def _asked(host: str) -> str:
+    """How a worker that listens on ``host`` is reached from its own machine."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 6:
+        return "[::1]" if address.is_unspecified else f"[{address}]"
+    return "127.0.0.1" if address.is_unspecified else host
 
 
 def _silent(address: str, error: Exception) -> Unavailable:

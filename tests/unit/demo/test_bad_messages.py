@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.demo.bad import Message, bad_messages
+from streams.demo.replay import Message, bad_messages
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
