@@ -1,14 +1,15 @@
 """The command ``goalstream``: global options, and the commands, each loaded when it is used.
 
-A new command is a function or a ``typer.Typer`` in a module of its own, named in ``COMMANDS``.
+A new command is a module with a line in ``COMMANDS``. What a module imports at its top costs time
+whenever help is asked for: slow libraries are imported where they are used.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
@@ -19,74 +20,42 @@ from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
 
 
-class Deferred(TyperCommand):
-    """A command known by name and summary; the rest is imported when it is called or asked for
-    help or completion. Commands and their help must import no slow library either."""
+COMMANDS = {
+    "config": "Print the settings in force as TOML: flags, environment, file and defaults together.",
+    "topics": "Declared topics, schemas and access rules.",
+    "produce": "Send records; columns or keys are the record's fields.",
+    "consume": "Print records as JSON lines until interrupted.",
+    "export": "Write a line for each entity; ``goalstream produce commands FILE`` imports them "
+    "elsewhere.",
+    "doctor": "Check versions, settings, broker, topics, registry and state; exit code 1 on a "
+    "failure.",
+    "worker": "Run a worker: read the inputs, keep state, publish, serve the views.",
+    "demo": "Replay real series against a worker: watch forecasts, goals, plans and measured "
+    "effects.",
+    "backtest": "Replay recorded series and compare each forecast with what came. Needs no broker.",
+    "goal": "Create, cancel and list goals.",
+    "plan": "List plans; approve or reject those that wait.",
+    "mode": "Show and set what may be done without a person.",
+    "policy": "How candidates are chosen.",
+    "replay": "Feed recorded topics to the core and compare its decisions with those recorded.",
+}
+"""Name of the module, which is that of the command, and the first line of its help."""
 
-    def __init__(self, name: str, place: str, summary: str) -> None:
-        """``place``: module:attribute below streams.cli; ``summary``: first line of its help."""
-        super().__init__(name, help=summary)
-        self._place = place
+
+class Deferred(TyperCommand):
+    """A command of which only name and summary are known until it is called, or asked for help
+    or completion. Its module has a group ``app``, or a function of the command's name."""
 
     def load(self) -> Any:
-        found = resolve_name(f"streams.cli.{self._place}")
-        if isinstance(found, typer.Typer):
-            return get_group(found)
+        module = import_module(f"streams.cli.{self.name}")
+        if hasattr(module, "app"):
+            return get_group(module.app)
         single = typer.Typer(add_completion=False)
-        single.command(self.name)(found)
+        single.command()(getattr(module, str(self.name)))
         return get_command(single)
 
     def make_context(self, info_name: str | None, args: list[str], **extra: Any) -> Any:
         return self.load().make_context(info_name, args, **extra)
-
-
-COMMANDS = (
-    Deferred(
-        "config",
-        "config:show",
-        "Print the settings in force as TOML: flags, environment, file and defaults together.",
-    ),
-    Deferred("topics", "topics:app", "Declared topics, schemas and access rules."),
-    Deferred(
-        "produce", "produce:produce", "Send records; columns or keys are the record's fields."
-    ),
-    Deferred("consume", "consume:consume", "Print records as JSON lines until interrupted."),
-    Deferred(
-        "export",
-        "export:export",
-        "Write a line for each entity; ``goalstream produce commands FILE`` imports them "
-        "elsewhere.",
-    ),
-    Deferred(
-        "doctor",
-        "doctor:doctor",
-        "Check versions, settings, broker, topics, registry and state; exit code 1 on a failure.",
-    ),
-    Deferred(
-        "worker",
-        "worker:worker",
-        "Run a worker: read the inputs, keep state, publish, serve the views.",
-    ),
-    Deferred(
-        "demo",
-        "demo:demo",
-        "Replay real series against a worker: watch forecasts, goals, plans and measured effects.",
-    ),
-    Deferred(
-        "backtest",
-        "backtest:backtest",
-        "Replay recorded series and compare each forecast with what came. Needs no broker.",
-    ),
-    Deferred("goal", "goal:app", "Create, cancel and list goals."),
-    Deferred("plan", "plan:app", "List plans; approve or reject those that wait."),
-    Deferred("mode", "mode:app", "Show and set what may be done without a person."),
-    Deferred("policy", "policy:app", "How candidates are chosen."),
-    Deferred(
-        "replay",
-        "replay:replay",
-        "Feed recorded topics to the core and compare its decisions with those recorded.",
-    ),
-)
 
 
 class Goalstream(TyperGroup):
@@ -95,8 +64,8 @@ class Goalstream(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for command in COMMANDS:
-            self.add_command(command)
+        for name, summary in COMMANDS.items():
+            self.add_command(Deferred(name, help=summary))
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 
-def show(ctx: typer.Context) -> None:
+def config(ctx: typer.Context) -> None:
     """Print the settings in force as TOML: flags, environment, file and defaults together."""
     from streams.settings import describe
 
