@@ -19,9 +19,8 @@ from typer.main import get_command, get_group
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, GoalstreamError
 
-
 COMMANDS = {
-    "config": "Print the settings in force as TOML: flags, environment, file and defaults together.",
+    "config": "Print the settings in force as TOML: flags, environment, file and defaults.",
     "topics": "Declared topics, schemas and access rules.",
     "produce": "Send records; columns or keys are the record's fields.",
     "consume": "Print records as JSON lines until interrupted.",

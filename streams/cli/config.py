@@ -6,7 +6,7 @@ import typer
 
 
 def config(ctx: typer.Context) -> None:
-    """Print the settings in force as TOML: flags, environment, file and defaults together."""
+    """Print the settings in force as TOML: flags, environment, file and defaults."""
     from streams.settings import describe
 
     typer.echo(describe(ctx.obj.settings()), nl=False)

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from streams.cli.state import CliState
-from streams.cli.views import Url, Views, open_views
+from streams.cli.views import Url, read_view
 from streams.errors import Unavailable
 
 PAGE = 1000
@@ -24,26 +24,25 @@ def export(ctx: typer.Context, url: Url = "") -> None:
 
     state: CliState = ctx.obj
     count = 0
-    with open_views(state, url) as views:
-        for entity, knowledge in _rows(views):
-            line = {
-                "command_id": f"import-{state.new_id()}",
-                "entity_id": entity,
-                "timestamp": state.now(),
-                "command": IMPORT,
-                "arguments": {"knowledge": msgspec.json.encode(knowledge).decode()},
-            }
-            typer.echo(msgspec.json.encode(line).decode())
-            count += 1
+    for entity, knowledge in _rows(state, url):
+        line = {
+            "command_id": f"import-{state.new_id()}",
+            "entity_id": entity,
+            "timestamp": state.now(),
+            "command": IMPORT,
+            "arguments": {"knowledge": msgspec.json.encode(knowledge).decode()},
+        }
+        typer.echo(msgspec.json.encode(line).decode())
+        count += 1
     typer.echo(f"{count} entities", err=True)
 
 
-def _rows(views: Views) -> Iterator[tuple[str, Any]]:
+def _rows(state: CliState, url: str) -> Iterator[tuple[str, Any]]:
     """(entity, knowledge) of all workers; raises Unavailable unless every one has answered."""
     after: str | None = ""
     while after is not None:
         query = {"all": "true", "limit": str(PAGE), "after": after}
-        page = views.get("/tables/knowledge", query)
+        page = read_view(state, url, "/tables/knowledge", query)
         if not page["complete"]:
             raise Unavailable(
                 "some partitions did not answer",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +14,6 @@ from streams.cli.state import CliState
 from streams.errors import ConfigError, GoalstreamError, Unavailable
 
 if TYPE_CHECKING:
-    import httpx
-
     from streams.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
@@ -33,63 +30,44 @@ Entity = Annotated[str, typer.Option(help="Of this entity; of all if absent.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-class Views:
-    """The views of a worker."""
+def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) -> Any:
+    """What the worker at ``url``, or where the settings say, answers; empty values are left out.
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def get(self, path: str, query: Mapping[str, str]) -> Any:
-        """What the worker answers; empty values are left out of the query.
-
-        Raises Unavailable when it gives no answer, GoalstreamError with its words when it refuses.
-        """
-        import httpx
-
-        params = {name: value for name, value in query.items() if value}
-        try:
-            response = self._client.get(path, params=params)
-            body = msgspec.json.decode(response.content)
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
-            raise _silent(str(self._client.base_url), error) from error
-        if response.is_success:
-            return body
-        said = body if isinstance(body, dict) else {}
-        raise GoalstreamError(
-            said.get("detail") or f"the worker answers with status {response.status_code}",
-            field=said.get("field", ""),
-            value=said.get("value"),
-            remedy=said.get("remedy", ""),
-        )
-
-
-@contextmanager
-def open_views(state: CliState, url: str) -> Iterator[Views]:
-    """The views at ``url``, or where the settings say; the token is that of web.token_file."""
+    The token is that of web.token_file. Raises Unavailable when it gives no answer,
+    GoalstreamError with its words when it refuses.
+    """
     import httpx
 
     from streams.settings import read_secret
 
     settings = state.settings()
-    file = settings.web.token_file
-    token = read_secret(file, "web.token_file") if file else ""
-    address = url or _address(settings)
+    token_file, address = settings.web.token_file, url or _address(settings)
+    headers = (
+        {"Authorization": f"Bearer {read_secret(token_file, 'web.token_file')}"}
+        if token_file
+        else {}
+    )
+    params = {name: value for name, value in query.items() if value}
     try:
-        client = httpx.Client(
-            base_url=address,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=TIMEOUT_SECONDS,
-        )
-    except httpx.InvalidURL as error:
-        raise _silent(address, error) from error
-    with client:
-        yield Views(client)
-
-
-def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) -> Any:
-    """One answer of the views. Raises what ``open_views`` and ``Views.get`` raise."""
-    with open_views(state, url) as views:
-        return views.get(path, query)
+        with httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS) as client:
+            response = client.get(path, params=params)
+            body = msgspec.json.decode(response.content)
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError) as error:
+        raise Unavailable(
+            f"the worker does not answer: {error}",
+            field="--url",
+            value=address,
+            remedy="give the address of a worker's views",
+        ) from error
+    if response.is_success:
+        return body
+    said = body if isinstance(body, dict) else {}
+    raise GoalstreamError(
+        said.get("detail") or f"the worker answers with status {response.status_code}",
+        field=said.get("field", ""),
+        value=said.get("value"),
+        remedy=said.get("remedy", ""),
+    )
 
 
 def _address(settings: Settings) -> str:
@@ -113,15 +91,6 @@ def _asked(host: str) -> str:
     if address.version == 6:
         return "[::1]" if address.is_unspecified else f"[{address}]"
     return "127.0.0.1" if address.is_unspecified else host
-
-
-def _silent(address: str, error: Exception) -> Unavailable:
-    return Unavailable(
-        f"the worker does not answer: {error}",
-        field="--url",
-        value=address,
-        remedy="give the address of a worker's views",
-    )
 
 
 def warn_if_incomplete(body: Mapping[str, Any]) -> None:

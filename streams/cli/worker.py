@@ -9,6 +9,7 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from streams.cli.state import CliState
@@ -16,6 +17,8 @@ from streams.cli.state import CliState
 if TYPE_CHECKING:
     from streams.runtime.worker import Worker
     from streams.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 15.0
 """What a stop may take beyond the hand-over of the partitions."""
@@ -51,12 +54,9 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    import structlog
-
     from streams.runtime.worker import Worker
     from streams.web.serve import serve_views
 
-    log = structlog.get_logger(__name__)
     worker_ = Worker(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -79,14 +79,11 @@ async def _run(settings: Settings) -> None:
 
 async def _stop(worker_: Worker, seconds: float) -> None:
     """Stop in order, or end the process: a supervisor can only restart what has ended."""
-    import structlog
-
     try:
         async with asyncio.timeout(seconds):
             await worker_.stop()
     except TimeoutError:
         reason = worker_.failure
-        log = structlog.get_logger(__name__)
         log.critical("worker did not stop in time", seconds=seconds, reason=repr(reason))
         os._exit(1)
 

@@ -68,8 +68,7 @@ class Replay:
             self._send_readings(now)
             while bad_at and bad_at[0] <= progress:
                 bad_at.pop(0)
-                message = bad.pop(0)
-                self._sender.send_bytes(message.topic, message.key, message.value)
+                self._sender.send_bytes(*bad.pop(0))
                 self.bad += 1
             if not asked and progress >= USER_GOAL_AT:
                 asked = True

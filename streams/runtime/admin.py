@@ -24,12 +24,7 @@ from confluent_kafka.admin import (
 )
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
-from streams.runtime.kafka import (
-    ANSWER_SECONDS,
-    Troubles,
-    quiet_logger,
-    refused_settings,
-)
+from streams.runtime.kafka import ANSWER_SECONDS, Troubles, opened
 from streams.runtime.topic_changes import ActualTopic, Change, ChangeKind, topic_changes
 from streams.wire.registry import Registry
 from streams.wire.schemas import schema_json
@@ -59,11 +54,7 @@ class Cluster:
     def __init__(self, client: Mapping[str, Any], timeout: float = 30.0) -> None:
         self._troubles = Troubles(str(client["bootstrap.servers"]))
         self._timeout = timeout
-        try:
-            settings: dict[str, Any] = {**client, "error_cb": self._troubles.note}
-            self._admin = AdminClient(settings, logger=quiet_logger())
-        except KafkaException as error:
-            raise refused_settings(error) from error
+        self._admin = opened(AdminClient, client, self._troubles)
 
     def topics(self, names: Collection[str]) -> dict[str, ActualTopic]:
         """Those of ``names`` that are there."""

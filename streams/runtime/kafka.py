@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -25,6 +25,8 @@ from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.registry import Registry
 from streams.wire.topology import RECORD_OF, Topology
+
+_C = TypeVar("_C")
 
 APPLY = "run 'goalstream topics apply'"
 ANSWER_SECONDS = 5.0
@@ -77,12 +79,15 @@ class Troubles:
         )
 
 
-def refused_settings(error: KafkaException) -> ConfigError:
-    """What to say when a client does not start with its settings."""
-    return ConfigError(
-        f"Kafka client refuses its settings: {error.args[0].str()}",
-        remedy="correct the kafka section of the settings",
-    )
+def opened(kind: Callable[..., _C], settings: Mapping[str, Any], troubles: Troubles) -> _C:
+    """A client of librdkafka that is quiet but for its troubles. Raises ConfigError."""
+    try:
+        return kind({**settings, "error_cb": troubles.note}, logger=quiet_logger())
+    except KafkaException as error:
+        raise ConfigError(
+            f"Kafka client refuses its settings: {error.args[0].str()}",
+            remedy="correct the kafka section of the settings",
+        ) from error
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -115,17 +120,13 @@ class Reader:
         self._ended: set[int] = set()
         settings: dict[str, Any] = {
             **client,
-            "error_cb": self._troubles.note,
             "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": reset,
             "fetch.wait.max.ms": 100,
         }
-        try:
-            self._consumer = Consumer(settings, logger=quiet_logger())
-        except KafkaException as error:
-            raise refused_settings(error) from error
+        self._consumer = opened(Consumer, settings, self._troubles)
 
     def bounds(self, topic: str, remedy: str) -> dict[int, tuple[int, int]]:
         """Partition -> offset of its oldest record, offset behind its newest.
@@ -218,14 +219,10 @@ def _received(message: Message) -> Received:
         partition=message.partition() or 0,
         offset=message.offset() or 0,
         timestamp=0 if kind == TIMESTAMP_NOT_AVAILABLE else time_ms,
-        key=_bytes(message.key()),
-        value=_bytes(message.value()),
+        key=cast("bytes | None", message.key()),
+        value=cast("bytes | None", message.value()),
         headers=cast("Headers | None", message.headers()) or (),
     )
-
-
-def _bytes(content: str | bytes | None) -> bytes | None:
-    return content.encode() if isinstance(content, str) else content
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -247,7 +244,16 @@ class Sender:
         self._encoder = Encoder(
             registry, {name: RECORD_OF[each] for each, name in self._names.items()}
         )
-        self._producer = _producer(client, self._troubles)
+        settings = {
+            **client,
+            # As in the JVM clients, so that every writer puts a key on the same partition.
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            "message.timeout.ms": int(DELIVERY_SECONDS * 1000),
+        }
+        self._producer = opened(Producer, settings, self._troubles)
         self._partitions: dict[str, int] = {}
         self._arrived = self._failed = 0
         self._first_failure = ""
@@ -331,20 +337,3 @@ class Sender:
             return
         self._failed += 1
         self._first_failure = self._first_failure or error.str()
-
-
-def _producer(client: Mapping[str, Any], troubles: Troubles) -> Producer:
-    settings = {
-        **client,
-        "error_cb": troubles.note,
-        # As in the JVM clients, so that every writer puts a key on the same partition.
-        "partitioner": "murmur2_random",
-        "enable.idempotence": True,
-        "compression.type": "lz4",
-        "linger.ms": 5,
-        "message.timeout.ms": int(DELIVERY_SECONDS * 1000),
-    }
-    try:
-        return Producer(settings, logger=quiet_logger())
-    except KafkaException as error:
-        raise refused_settings(error) from error
