@@ -12,10 +12,10 @@ from examples.autoscaler.handlers import handlers
 from examples.autoscaler.replies import Replies
 from examples.autoscaler.service import DEMAND, UNITS, UTILISATION, Fleet, Service
 from examples.autoscaler.tally import Tally
-from streams.demo.sender import Sender
 from streams.errors import Stalled
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.embedded import broker_for
+from streams.runtime.kafka import Sender
 from streams.runtime.worker import Worker
 from streams.settings import Settings
 
@@ -75,12 +75,12 @@ class Brokered:
         """
         name, now = service.load.name, service.now
         metrics = {metric.name: metric for metric in service.measure()}
-        await self._sender.send("metrics", metrics[UNITS])
-        await self._sender.send("metrics", metrics[DEMAND])
+        self._sender.send("metrics", metrics[UNITS])
+        self._sender.send("metrics", metrics[DEMAND])
         answered = service.step + 1 >= self._settings.forecasting.min_points
         if answered:
             await self._replies.forecast(name, DEMAND, now)
-        await self._sender.send("metrics", metrics[UTILISATION])
+        self._sender.send("metrics", metrics[UTILISATION])
         if answered:
             await self._replies.forecast(name, UTILISATION, now)
             await self._replies.settled(name)
@@ -101,17 +101,18 @@ class Brokered:
 
     @asynccontextmanager
     async def _running(self, settings: Settings) -> AsyncIterator[None]:
-        bootstrap, topology = settings.kafka.bootstrap, topology_of(settings)
+        topology = topology_of(settings)
         async with AsyncExitStack() as stack:
             registry = stack.enter_context(opened_registry(settings))
             self._worker = Worker(settings, handlers=handlers(self._fleet), now_ms=self._now_ms)
             await self._worker.start()
             stack.push_async_callback(self._worker.stop)
-            self._sender = Sender(bootstrap, topology, registry)
-            self._replies = Replies(bootstrap, topology, registry)
-            for part in (self._sender, self._replies):
-                stack.push_async_callback(part.stop)
-                await part.start()
+            self._sender = Sender(settings.librdkafka(), topology, registry, ["metrics"])
+            stack.push_async_callback(asyncio.to_thread, self._sender.finish)
+            await asyncio.to_thread(self._sender.prepare)
+            self._replies = Replies(settings.kafka.bootstrap, topology, registry)
+            stack.push_async_callback(self._replies.stop)
+            await self._replies.start()
             await self._ready()
             yield
 

@@ -8,25 +8,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from streams.cli.backtest_plot import Panel, draw, figure_type
-from streams.cli.series_file import Columns, Series, read_series
 from streams.cli.state import CliState, check_writable, stdout
-from streams.core.forecasting.bank import SeriesBank
-from streams.core.forecasting.config import ForecastConfig
-from streams.core.forecasting.evaluation import Evaluation, HorizonScore, Plan, evaluate
-from streams.core.kernel.batch import FloatArray, IntArray
-from streams.core.kernel.model_results import Learned
 from streams.errors import ConfigError
-from streams.runtime.logs import configure_logging
-from streams.runtime.warmup import warm_up
 
-DEFAULT = Plan()
+if TYPE_CHECKING:
+    from streams.cli.backtest_plot import Panel
+    from streams.cli.series_file import Series
+    from streams.core.forecasting.config import ForecastConfig
+    from streams.core.forecasting.evaluation import Evaluation, HorizonScore, Plan
+    from streams.core.kernel.batch import FloatArray, IntArray
+    from streams.core.kernel.model_results import Learned
+
+HORIZONS, EVERY, WARM_UP, LEVEL = (1, 12, 24, 72), 8, 0.15, 0.8
+"""As those of a Plan, which is too slow to import for its defaults."""
 ABSENT = "-"
 
 
@@ -52,13 +52,11 @@ def backtest(  # noqa: PLR0913 - the options of a command
         list[int] | None,
         typer.Option("--horizon", help="Steps ahead; repeatable. 1, 12, 24 and 72 if absent."),
     ] = None,
-    every: Annotated[
-        int, typer.Option(help="Values from one forecast to the next.")
-    ] = DEFAULT.every,
+    every: Annotated[int, typer.Option(help="Values from one forecast to the next.")] = EVERY,
     warm: Annotated[
         float, typer.Option("--warm-up", help="Share that is learned before the first forecast.")
-    ] = DEFAULT.warm_up,
-    level: Annotated[float, typer.Option(help="Mass of the interval.")] = DEFAULT.level,
+    ] = WARM_UP,
+    level: Annotated[float, typer.Option(help="Mass of the interval.")] = LEVEL,
     method: Annotated[
         str, typer.Option(help="Model to ask, of forecasting.models; the first ready if absent.")
     ] = "",
@@ -81,8 +79,12 @@ def backtest(  # noqa: PLR0913 - the options of a command
     knows only the values before it. MASE is the error over that of repeating the last value:
     below 1 is better.
     """
+    from streams.cli.backtest_plot import draw, figure_type
+    from streams.cli.series_file import Columns, read_series
+    from streams.core.forecasting.evaluation import Plan
+
     state: CliState = ctx.obj
-    chosen = tuple(sorted(set(horizons))) if horizons else DEFAULT.horizons
+    chosen = tuple(sorted(set(horizons))) if horizons else HORIZONS
     plan = Plan(horizons=chosen, warm_up=warm, every=every, level=level, method=method)
     drawn = _drawn(plot_horizon, plan)
     if plot is not None:
@@ -117,6 +119,9 @@ def _drawn(horizon: int | None, plan: Plan) -> int:
 
 def _ready(state: CliState) -> ForecastConfig:
     """What runs, compiled beforehand so that it is not measured."""
+    from streams.runtime.logs import configure_logging
+    from streams.runtime.warmup import warm_up
+
     settings = state.settings()
     wanted = settings.logging.level
     configure_logging(
@@ -128,6 +133,9 @@ def _ready(state: CliState) -> ForecastConfig:
 
 
 def _replay(name: str, series: Series, config: ForecastConfig, plan: Plan) -> Report:
+    from streams.cli.backtest_plot import Panel
+    from streams.core.forecasting.evaluation import evaluate
+
     bank = _TimedBank(config)
     evaluation = evaluate(bank, 0, series.timestamps, series.values, plan)
     micros = 1e6 * bank.seconds / len(series)
@@ -138,6 +146,8 @@ class _TimedBank:
     """A bank of one series that adds up the time of learning."""
 
     def __init__(self, config: ForecastConfig) -> None:
+        from streams.core.forecasting.bank import SeriesBank
+
         self._bank = SeriesBank(config)
         self._bank.resize(1)
         self.seconds = 0.0

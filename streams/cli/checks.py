@@ -15,12 +15,11 @@ from pathlib import Path
 from streams.errors import GoalstreamError
 from streams.runtime.admin import Cluster, schema_changes
 from streams.runtime.connect import opened_registry, topology_of
+from streams.runtime.kafka import APPLY
 from streams.runtime.lock import FILE as LOCK_FILE
 from streams.runtime.topic_changes import Change, ChangeKind, topic_changes
 from streams.settings import EMBEDDED, Settings, read_secret
 from streams.wire.topology import INPUTS, Topology
-
-APPLY = "run 'goalstream topics apply'"
 
 
 class Status(StrEnum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from streams.settings import describe
 
+def config(ctx: typer.Context) -> None:
+    """Print the settings in force as TOML: flags, environment, file and defaults."""
+    from streams.settings import describe
 
-def show(ctx: typer.Context) -> None:
-    """Print the settings in force as TOML: flags, environment, file and defaults together."""
     typer.echo(describe(ctx.obj.settings()), nl=False)

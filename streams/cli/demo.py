@@ -7,15 +7,14 @@ import json
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from streams.cli.state import CliState, check_writable
-from streams.demo.run import Result, run_demo
-from streams.demo.scenario import demo_settings
-from streams.runtime.logs import configure_logging
+
+if TYPE_CHECKING:
+    from streams.demo.run import Result
 
 REPLAY_SECONDS = 28.0
 
@@ -38,6 +37,12 @@ def demo(
     nothing behind. Ends with code 1 when a record is unaccounted for, or no goal of the
     engine was pursued to a measured effect.
     """
+    from rich.console import Console
+
+    from streams.demo.run import run_demo
+    from streams.demo.scenario import demo_settings
+    from streams.runtime.logs import configure_logging
+
     state: CliState = ctx.obj
     settings = demo_settings(state.settings(), seconds)
     check_writable(json_file, "--json")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from streams.cli.checks import Finding, Status, examine
 from streams.cli.state import CliState, stdout
 
-_COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
+if TYPE_CHECKING:
+    from streams.cli.checks import Finding
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(
@@ -20,6 +22,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check versions, settings, broker, topics, registry and state; exit code 1 on a failure."""
+    from streams.cli.checks import Status, examine
+
     state: CliState = ctx.obj
     findings = examine(state.settings)
     if as_json:

@@ -11,8 +11,7 @@ from rich.table import Table
 from streams.cli.requests import By, Reason, login, send, send_command
 from streams.cli.rows import to_ms
 from streams.cli.state import CliState, stdout
-from streams.cli.views import LOCAL, AsJson, Entity, Url, moment, read_view, warn_if_incomplete
-from streams.core.goals.feature import REQUESTER
+from streams.cli.views import AsJson, Entity, Url, moment, read_view, warn_if_incomplete
 from streams.errors import InvalidRecord
 from streams.records import Direction, Goal, GoalType, Priority
 
@@ -55,6 +54,8 @@ def create(  # noqa: PLR0913 - what a user decides about a goal
 
     The id of an open goal changes that goal.
     """
+    from streams.core.goals.feature import REQUESTER
+
     state: CliState = ctx.obj
     who = by or login()
     now = state.now()
@@ -103,9 +104,7 @@ def cancel(
 
 
 @app.command("list")
-def list_(
-    ctx: typer.Context, entity: Entity = "", url: Url = LOCAL, as_json: AsJson = False
-) -> None:
+def list_(ctx: typer.Context, entity: Entity = "", url: Url = "", as_json: AsJson = False) -> None:
     """List goals that are active or in progress, the most urgent first."""
     body = read_view(ctx.obj, url, "/api/autonomous/goals", {"entity_id": entity})
     warn_if_incomplete(body)

@@ -9,10 +9,7 @@ import msgspec
 import typer
 
 from streams.cli.requests import By, send_command
-from streams.cli.views import LOCAL, AsJson, Entity, Url, moment, read_view
-from streams.core.kernel.timers import EVERYBODY
-from streams.core.safety.commands import set_mode
-from streams.core.safety.modes import Controls
+from streams.cli.views import AsJson, Entity, Url, moment, read_view
 from streams.errors import ConfigError, InvalidRecord
 
 app = typer.Typer(help="Show and set what may be done without a person.", no_args_is_help=True)
@@ -33,9 +30,7 @@ class Switch(StrEnum):
 
 
 @app.command("show")
-def show(
-    ctx: typer.Context, entity: Entity = "", url: Url = LOCAL, as_json: AsJson = False
-) -> None:
+def show(ctx: typer.Context, entity: Entity = "", url: Url = "", as_json: AsJson = False) -> None:
     """Show what is permitted, as the workers have applied it."""
     body = read_view(ctx.obj, url, "/api/autonomous/mode", {"entity_id": entity})
     if as_json:
@@ -67,6 +62,10 @@ def set_(
     by: By = "",
 ) -> None:
     """Permit more or less, from the moment at which the workers read it."""
+    from streams.core.kernel.timers import EVERYBODY
+    from streams.core.safety.commands import set_mode
+    from streams.core.safety.modes import Controls
+
     given = {
         "mode": mode.value if mode else "",
         "autonomous": autonomous.value if autonomous else "",

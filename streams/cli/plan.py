@@ -10,7 +10,7 @@ from rich.table import Table
 
 from streams.cli.requests import By, Reason, login, send_command
 from streams.cli.state import CliState, stdout
-from streams.cli.views import LOCAL, AsJson, Entity, Url, moment, read_view, warn_if_incomplete
+from streams.cli.views import AsJson, Entity, Url, moment, read_view, warn_if_incomplete
 from streams.errors import ConfigError
 from streams.records import PlanStatus
 
@@ -28,7 +28,7 @@ def list_(
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only those that wait for a person.")
     ] = False,
-    url: Url = LOCAL,
+    url: Url = "",
     as_json: AsJson = False,
 ) -> None:
     """List plans, open and lately ended, with their steps and what is expected of them."""

@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams.cli.state import check_writable, stdout
-from streams.core.learning.state import DEFAULTS
 from streams.errors import ConfigError, InvalidRecord
 from streams.records import Decision
 
@@ -24,13 +23,10 @@ if TYPE_CHECKING:
     from streams.core.learning.off_policy import Estimate
 
 STDIN = "-"
+MIN_SAMPLES = 30
+"""As learning.min_decisions: what a worker wants before it chooses by experience."""
 
 app = typer.Typer(help="How candidates are chosen.", no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """How candidates are chosen."""
 
 
 @app.command("evaluate")
@@ -54,7 +50,7 @@ def evaluate_policies(
     level: Annotated[float, typer.Option(help="Certainty of interval and lower bound.")] = 0.95,
     min_samples: Annotated[
         int, typer.Option(min=2, help="Measured decisions below which nothing is said.")
-    ] = DEFAULTS.min_decisions,
+    ] = MIN_SAMPLES,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there.")
     ] = None,

@@ -8,20 +8,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO, Protocol
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from streams.cli.publisher import Publisher
 from streams.cli.rows import Format, Row, RowReader, at_line, format_of
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, InvalidRecord
 from streams.records import Record
-from streams.runtime.connect import opened_registry, topology_of
-from streams.wire.topology import RECORD_OF
 
 
 class Kind(StrEnum):
@@ -35,13 +33,6 @@ class Kind(StrEnum):
 class OnError(StrEnum):
     STOP = "stop"
     SKIP = "skip"
-
-
-class Sink(Protocol):
-    """Where records go."""
-
-    def send(self, record: Record) -> None: ...
-    def wait(self, seconds: float) -> None: ...
 
 
 def produce(
@@ -64,27 +55,32 @@ def produce(
     Times are ISO 8601 or ms since the epoch. Ids and times of events, actions, goals and
     commands may be left out. Maps and lists in CSV are JSON.
     """
+    from streams.runtime.connect import opened_registry, topology_of
+    from streams.runtime.kafka import Sender
+    from streams.wire.topology import RECORD_OF
+
     state: CliState = ctx.obj
     chosen = _format(file, format_)
     settings = state.settings()
-    topic = topology_of(settings).topic(kind.value)
+    topology, topic = topology_of(settings), kind.value
     with _source(file) as binary, opened_registry(settings) as registry:
-        publisher = Publisher(settings.librdkafka(), topic, registry)
-        publisher.prepare()
-        reader = RowReader(RECORD_OF[kind.value], state.now, state.new_id)
+        sender = Sender(settings.librdkafka(), topology, registry, [topic])
+        sender.prepare()
+        reader = RowReader(RECORD_OF[topic], state.now, state.new_id)
         text = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
         rows = _with_progress(reader.rows(text, chosen), binary, file)
-        pace = Pace(rate, time.monotonic, publisher.wait) if rate else None
+        pace = Pace(rate, time.monotonic, sender.wait) if rate else None
         stopped, skipped = False, 0
         try:
-            skipped = send_rows(rows, publisher, on_error, pace)
+            skipped = send_rows(rows, partial(sender.send, topic), on_error, pace)
         except InvalidRecord as error:
             complain(error)
             stopped = True
         finally:
             # Whatever was handed over before a bad line is delivered and counted.
-            publisher.finish()
-        typer.echo(f"{publisher.sent} {kind.value} sent to {topic.name}", err=True)
+            sender.finish()
+        name = topology.kafka_name(topic)
+        typer.echo(f"{sender.sent[topic]} {topic} sent to {name}", err=True)
     if skipped:
         typer.echo(f"{skipped} lines skipped", err=True)
     if stopped:
@@ -92,7 +88,10 @@ def produce(
 
 
 def send_rows(
-    rows: Iterable[Row[Record]], sink: Sink, on_error: OnError, pace: Pace | None = None
+    rows: Iterable[Row[Record]],
+    send: Callable[[Record], None],
+    on_error: OnError,
+    pace: Pace | None = None,
 ) -> int:
     """Send the records of ``rows``; the number of lines skipped.
 
@@ -102,7 +101,7 @@ def send_rows(
     for row in rows:
         if pace and row.record is not None:
             pace.keep()
-        error = _send(row, sink)
+        error = _send(row, send)
         if error is not None:
             if on_error is OnError.STOP:
                 raise error
@@ -111,12 +110,12 @@ def send_rows(
     return skipped
 
 
-def _send(row: Row[Record], sink: Sink) -> InvalidRecord | None:
+def _send(row: Row[Record], send: Callable[[Record], None]) -> InvalidRecord | None:
     """Send the row's record; why not, when it cannot be sent."""
     if row.record is None:
         return row.error
     try:
-        sink.send(row.record)
+        send(row.record)
     except InvalidRecord as error:
         return at_line(row.line, error)
     return None

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from streams.cli.consume import Received
 from streams.core.kernel.batch import MetricBatch, Positioned, series_key
 from streams.core.partition import METRICS
 from streams.core.replay.tape import Recorded, metrics_tape, records_tape
 from streams.errors import ConfigError, InvalidRecord, UnknownName
 from streams.records import Decision, Metric, Record
+from streams.runtime.kafka import APPLY, Reader, Received
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import Registry
@@ -154,6 +154,25 @@ class Decoding:
         else:
             for item in decoder.decode(messages).records:
                 part.add(topic, item, written[item.offset])
+
+
+def from_kafka(client: Mapping[str, Any], topology: Topology, registry: Registry) -> Recordings:
+    """Each topic from its oldest record to where it ended when its turn came.
+
+    ``client``: settings of a librdkafka client. Raises Unavailable or UnknownName.
+    """
+    found = Recordings()
+    decoding = Decoding(registry, found)
+    # Records that are gone before they are read are no recording to compare with.
+    group = f"{topology.prefix}operator-replay"
+    with closing(Reader(client, group, reset="error")) as reader:
+        for topic in TOPICS:
+            name = topology.kafka_name(topic)
+            bounds = reader.bounds(name, f"{APPLY}, or correct topics.prefix")
+            found.begins[topic] = {number: begin for number, (begin, _) in bounds.items() if begin}
+            for partition, messages in reader.between(name, bounds):
+                decoding.add(topic, partition, messages)
+    return found
 
 
 def from_files(paths: Sequence[Path], topology: Topology) -> Recordings:

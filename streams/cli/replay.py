@@ -7,25 +7,21 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from streams.cli.recorded_topics import from_kafka
-from streams.cli.recordings import Recordings, from_files
 from streams.cli.rows import to_ms
 from streams.cli.state import CliState, check_writable, stdout
-from streams.core.replay.compare import Change, Comparison, Window, compare
-from streams.core.replay.compare import replay as decide_again
 from streams.records import Decision
-from streams.runtime.catalogue import core_config
-from streams.runtime.connect import opened_registry, topology_of
-from streams.runtime.handlers import load_handlers
-from streams.runtime.logs import configure_logging
-from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.cli.recordings import Recordings
+    from streams.core.replay.compare import Change, Comparison
+    from streams.settings import Settings
 
 _TOLD = ("chosen", "mode", "reason", "expected_effect", "measured_effect", "reward")
 """Fields of which both values are shown."""
@@ -63,6 +59,12 @@ def replay(
     The topics are read from their beginning, whatever --from says: state grows from all of them.
     While an engine writes, give --to. Times are ISO 8601 or ms since the epoch.
     """
+    from streams.core.replay.compare import Comparison, Window, compare
+    from streams.core.replay.compare import replay as decide_again
+    from streams.runtime.catalogue import core_config
+    from streams.runtime.handlers import load_handlers
+    from streams.runtime.logs import configure_logging
+
     state: CliState = ctx.obj
     settings = state.settings()
     configure_logging("ERROR", json_lines=False)
@@ -84,6 +86,9 @@ def replay(
 
 
 def _recordings(files: Sequence[Path], settings: Settings) -> Recordings:
+    from streams.cli.recordings import from_files, from_kafka
+    from streams.runtime.connect import opened_registry, topology_of
+
     topology = topology_of(settings)
     if files:
         return from_files(files, topology)

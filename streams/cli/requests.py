@@ -8,11 +8,8 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.publisher import Publisher
 from streams.cli.state import CliState
-from streams.core.kernel.timers import EVERYBODY
 from streams.records import Command, Record
-from streams.runtime.connect import opened_registry, topology_of
 
 By = Annotated[str, typer.Option(help="Who asks; the name of the login if absent.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
@@ -23,17 +20,22 @@ def send(state: CliState, logical: str, record: Record) -> None:
 
     A record for everybody goes to every partition. Raises InvalidRecord, Unavailable, UnknownName.
     """
+    from streams.core.kernel.timers import EVERYBODY
+    from streams.runtime.connect import opened_registry, topology_of
+    from streams.runtime.kafka import Sender
+
     settings = state.settings()
-    topic = topology_of(settings).topic(logical)
+    topology = topology_of(settings)
     with opened_registry(settings) as registry:
-        publisher = Publisher(settings.librdkafka(), topic, registry)
-        publisher.prepare()
+        sender = Sender(settings.librdkafka(), topology, registry, [logical])
+        sender.prepare()
         if record.entity_id == EVERYBODY:
-            publisher.broadcast(record)
+            sender.broadcast(logical, record)
         else:
-            publisher.send(record)
-        publisher.finish()
-    typer.echo(f"{publisher.sent} {logical} sent to {topic.name}", err=True)
+            sender.send(logical, record)
+        sender.finish()
+    name = topology.kafka_name(logical)
+    typer.echo(f"{sender.sent[logical]} {logical} sent to {name}", err=True)
 
 
 def send_command(

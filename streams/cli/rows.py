@@ -15,7 +15,6 @@ import msgspec
 
 from streams.errors import InvalidRecord, nearest
 from streams.records import Action, Command, Event, Goal, Record
-from streams.wire.checks import Checks
 from streams.wire.keys import key_of
 
 _R = TypeVar("_R", bound=Record)
@@ -66,6 +65,8 @@ class RowReader(Generic[_R]):
     def __init__(
         self, record_type: type[_R], now: Callable[[], int], new_id: Callable[[], str]
     ) -> None:
+        from streams.wire.checks import Checks
+
         self._record_type = record_type
         self._now = now
         self._new_id = new_id

@@ -7,12 +7,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from streams.errors import ConfigError, GoalstreamError
-from streams.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streams.settings import Settings
 
 
 def _now_ms() -> int:
@@ -35,6 +39,8 @@ class CliState:
 
     def settings(self) -> Settings:
         """The settings that are in force. Raises ConfigError."""
+        from streams.settings import load_settings
+
         return load_settings(self.file, self.overrides)
 
 
@@ -49,6 +55,8 @@ def complain(error: GoalstreamError) -> None:
 
 def stdout() -> Console:
     """A console for tables; wide when the output is not a terminal, so that nothing is cut."""
+    from rich.console import Console
+
     console = Console()
     return console if console.is_terminal else Console(width=200)
 

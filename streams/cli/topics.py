@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from streams.cli.state import stdout
 from streams.errors import ConfigError
-from streams.runtime.acls import rules
-from streams.runtime.admin import Cluster, apply, plan
-from streams.runtime.connect import opened_registry, topology_of
-from streams.runtime.topic_changes import Change, ChangeKind, in_step
-from streams.wire.topology import Role
+from streams.wire.roles import Role
+
+if TYPE_CHECKING:
+    from streams.runtime.topic_changes import Change
 
 DIFFERENT = 2
 """Exit code when the cluster is not in step."""
@@ -29,6 +28,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 @app.command("plan")
 def show_plan(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show what differs between topics.yaml and the cluster; exit code 2 when something does."""
+    from streams.runtime.admin import Cluster, plan
+    from streams.runtime.connect import opened_registry, topology_of
+    from streams.runtime.topic_changes import in_step
+
     settings = ctx.obj.settings()
     cluster = Cluster(settings.librdkafka())
     with opened_registry(settings) as registry:
@@ -53,6 +56,10 @@ def run_apply(
     as_json: AsJson = False,
 ) -> None:
     """Create and alter topics and register schemas; exit code 2 when differences remain."""
+    from streams.runtime.admin import Cluster, apply, plan
+    from streams.runtime.connect import opened_registry, topology_of
+    from streams.runtime.topic_changes import in_step
+
     settings = ctx.obj.settings()
     topology = topology_of(settings)
     if delete_removed and not yes:
@@ -85,6 +92,9 @@ def show_acls(
     as_json: AsJson = False,
 ) -> None:
     """Print the access rules of each role as commands of kafka-acls.sh. Asks no broker."""
+    from streams.runtime.acls import rules
+    from streams.runtime.connect import topology_of
+
     settings = ctx.obj.settings()
     chosen = [rule for rule in rules(topology_of(settings)) if not role or rule.role in role]
     if as_json:
@@ -108,7 +118,7 @@ def _rows(changes: Sequence[Change]) -> list[dict[str, str]]:
     return [dataclasses.asdict(change) for change in changes]
 
 
-_STYLES = {ChangeKind.BLOCKED: "red", ChangeKind.MANUAL: "yellow", ChangeKind.DELETE: "red"}
+_STYLES = {"blocked": "red", "manual": "yellow", "delete": "red"}
 
 
 def _table(changes: Sequence[Change]) -> Table:

@@ -1,32 +1,47 @@
-"""Reads the views of a running worker."""
+"""Asks a running worker: one address, one token and one way to fail for every command."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import msgspec
 import typer
 
 from streams.cli.state import CliState
-from streams.errors import GoalstreamError, Unavailable
-from streams.settings.model import read_secret
+from streams.errors import ConfigError, GoalstreamError, Unavailable
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
-LOCAL = "http://127.0.0.1:5003"
-Url = Annotated[str, typer.Option(help="Views of any worker of the group.")]
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="GOALSTREAM_URL",
+        show_default=False,
+        help="Address of any worker of the group. That of web.host and web.port if absent.",
+    ),
+]
 Entity = Annotated[str, typer.Option(help="Of this entity; of all if absent.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) -> Any:
-    """What a worker answers; the token is that of web.token_file.
+    """What the worker at ``url``, or where the settings say, answers; empty values are left out.
 
-    Raises Unavailable when it gives no answer, GoalstreamError with its words when it refuses.
+    The token is that of web.token_file. Raises Unavailable when it gives no answer,
+    GoalstreamError with its words when it refuses.
     """
-    token_file = state.settings().web.token_file
+    import httpx
+
+    from streams.settings import read_secret
+
+    settings = state.settings()
+    token_file, address = settings.web.token_file, url or _address(settings)
     headers = (
         {"Authorization": f"Bearer {read_secret(token_file, 'web.token_file')}"}
         if token_file
@@ -34,25 +49,48 @@ def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) ->
     )
     params = {name: value for name, value in query.items() if value}
     try:
-        with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS) as client:
+        with httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS) as client:
             response = client.get(path, params=params)
             body = msgspec.json.decode(response.content)
     except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError) as error:
         raise Unavailable(
             f"the worker does not answer: {error}",
             field="--url",
-            value=url,
+            value=address,
             remedy="give the address of a worker's views",
         ) from error
     if response.is_success:
         return body
-    said = body.get("error", {}) if isinstance(body, dict) else {}
+    said = body if isinstance(body, dict) else {}
     raise GoalstreamError(
-        said.get("message") or f"the worker answers with status {response.status_code}",
+        said.get("detail") or f"the worker answers with status {response.status_code}",
         field=said.get("field", ""),
         value=said.get("value"),
         remedy=said.get("remedy", ""),
     )
+
+
+def _address(settings: Settings) -> str:
+    host, port = settings.web.host, settings.web.port
+    if not port:
+        raise ConfigError(
+            "the worker listens on any free port",
+            field="web.port",
+            value=port,
+            remedy="give --url with the address that the worker has logged",
+        )
+    return f"http://{_asked(host)}:{port}"
+
+
+def _asked(host: str) -> str:
+    """How a worker that listens on ``host`` is reached from its own machine."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 6:
+        return "[::1]" if address.is_unspecified else f"[{address}]"
+    return "127.0.0.1" if address.is_unspecified else host
 
 
 def warn_if_incomplete(body: Mapping[str, Any]) -> None:

@@ -7,17 +7,16 @@ import gc
 import os
 import signal
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 
 from streams.cli.state import CliState
-from streams.runtime.embedded import broker_for
-from streams.runtime.logs import configure_logging
-from streams.runtime.worker import Worker
-from streams.settings import Settings
-from streams.web.serve import serve_views
+
+if TYPE_CHECKING:
+    from streams.runtime.worker import Worker
+    from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +38,9 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
     Ends with code 0 after SIGTERM or SIGINT, and with code 1 and a named error when it cannot
     go on; a supervisor should start it again.
     """
+    from streams.runtime.embedded import broker_for
+    from streams.runtime.logs import configure_logging
+
     state: CliState = ctx.obj
     if handlers:
         state = replace(state, overrides={**state.overrides, "worker.handlers": ",".join(handlers)})
@@ -52,6 +54,9 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
 
 
 async def _run(settings: Settings) -> None:
+    from streams.runtime.worker import Worker
+    from streams.web.serve import serve_views
+
     worker_ = Worker(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from streams.demo.ledger import Ledger
+from streams.runtime.kafka import MAX_VALUE_BYTES, Reader, Received
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import Registry
@@ -29,57 +31,53 @@ WATCHED = (
     "dead-letter",
 )
 """Logical topics that are read."""
-_POLL_MS = 50
-_MAX_VALUE_BYTES = 16_000_000
-"""Dead letters are larger than the records that they hold."""
+_POLL_SECONDS = 0.05
 
 
 class Observer:
     """Reads every partition from its beginning, without a group."""
 
     def __init__(
-        self, bootstrap: str, topology: Topology, registry: Registry, ledger: Ledger
+        self, client: Mapping[str, Any], topology: Topology, registry: Registry, ledger: Ledger
     ) -> None:
+        """``client``: settings of a librdkafka client."""
         self._topics = {topology.kafka_name(logical): logical for logical in WATCHED}
-        self._partitions = [
-            TopicPartition(spec.name, number)
-            for spec in map(topology.topic, WATCHED)
-            for number in range(spec.partitions)
-        ]
         self._metrics = MetricDecoder(registry)
         self._records = {
-            logical: RecordDecoder(registry, RECORD_OF[logical], max_value_bytes=_MAX_VALUE_BYTES)
+            logical: RecordDecoder(registry, RECORD_OF[logical], max_value_bytes=MAX_VALUE_BYTES)
             for logical in WATCHED
             if logical != METRICS
         }
         self._ledger = ledger
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            client_id="goalstream-demo-observer",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=_POLL_MS,
+        self._reader = Reader(client, f"{topology.prefix}demo-observer")
+        self._reader.assign(
+            {
+                (spec.name, number): 0
+                for spec in map(topology.topic, WATCHED)
+                for number in range(spec.partitions)
+            }
         )
+        # One thread alone uses the reader, to the last.
+        self._thread = ThreadPoolExecutor(1, "observer")
         self.read = 0
         """Messages read, usable or not."""
 
-    async def start(self) -> None:
-        await self._consumer.start()
-        self._consumer.assign(self._partitions)
-
     async def stop(self) -> None:
-        await self._consumer.stop()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._reader.close)
+        self._thread.shutdown()
 
     async def run(self) -> None:
         """Read until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
-            self.take(await self._consumer.getmany(timeout_ms=_POLL_MS))
+            self.take(await loop.run_in_executor(self._thread, self._reader.poll, _POLL_SECONDS))
 
-    def take(self, messages: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Note what was fetched: messages by partition, in the order of their offsets."""
-        for partition, batch in messages.items():
+    def take(self, messages: Iterable[Received]) -> None:
+        """Note what was read: of each partition in the order of its offsets."""
+        for (topic, _), group in groupby(messages, lambda each: (each.topic, each.partition)):
+            batch = list(group)
             self.read += len(batch)
-            logical = self._topics[partition.topic]
+            logical = self._topics[topic]
             if logical == METRICS:
                 self._ledger.take_metrics(self._metrics.decode(batch).batch)
             else:

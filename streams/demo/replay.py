@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from streams.core.kernel.ids import stable_id
 from streams.demo.clock import ReplayClock
 from streams.demo.pace import Pace
 from streams.demo.plant import Plant
 from streams.demo.scenario import DEMAND_EVERY_MS, RESOURCES, Resource, user_goal
-from streams.demo.sender import Sender
 from streams.demo.series import Reading
-from streams.records import Event, Metric
+from streams.records import Command, Event, Metric, Record
+from streams.runtime.kafka import Sender
+from streams.wire.framing import HEADER_SIZE
 
 TICK_SECONDS = 0.05
 USER_GOAL_AT = 0.2
 """Share of the replay after which the user asks for something."""
+_ENTITY = "web"
+_UNKNOWN_ID = 1_999_999_999
 
 
 class Replay:
@@ -40,14 +47,16 @@ class Replay:
         """Event time of the newest reading sent, ms."""
         self._told: dict[str, int] = {}
         """Entity -> event time at which its demand was last sent, ms."""
+        self.bad = 0
+        """Messages sent that cannot be used."""
 
     async def run(self, each_tick: Callable[[], None]) -> None:
         """Start the clock and return when the last reading is sent."""
         clock = self._clock
-        bad = self._sender.bad_messages(clock.start)
+        bad = bad_messages(self._sender.encode, clock.start)
         bad_at = [(number + 1) / (len(bad) + 1) for number in range(len(bad))]
         asked = False
-        await self._begin()
+        self._begin()
         clock.run()
         while self._next < len(self._readings):
             await asyncio.sleep(TICK_SECONDS)
@@ -56,22 +65,23 @@ class Replay:
             else:
                 clock.advance()
             progress, now = clock.progress, clock.now_ms()
-            await self._send_readings(now)
+            self._send_readings(now)
             while bad_at and bad_at[0] <= progress:
                 bad_at.pop(0)
-                await self._sender.send_bad(bad.pop(0))
+                self._sender.send_bytes(*bad.pop(0))
+                self.bad += 1
             if not asked and progress >= USER_GOAL_AT:
                 asked = True
-                await self._sender.send("goals", user_goal(now))
-            await self.report(now)
+                self._sender.send("goals", user_goal(now))
+            self.report(now)
             each_tick()
 
-    async def report(self, now: int) -> None:
+    def report(self, now: int) -> None:
         """Send what the resources have to say."""
         for event in self._plant.take_events(now):
-            await self._sender.send("events", event)
+            self._sender.send("events", event)
 
-    async def _begin(self) -> None:
+    def _begin(self) -> None:
         for resource in RESOURCES:
             event = Event(
                 entity_id=resource.entity_id,
@@ -81,9 +91,9 @@ class Replay:
                 event_type="replay_started",
                 source=resource.file,
             )
-            await self._sender.send("events", event)
+            self._sender.send("events", event)
 
-    async def _send_readings(self, now: int) -> None:
+    def _send_readings(self, now: int) -> None:
         while self._next < len(self._readings) and self._readings[self._next].timestamp <= now:
             timestamp, resource, recorded = self._readings[self._next]
             self._next += 1
@@ -104,4 +114,48 @@ class Replay:
                     unit=resource.unit if name == resource.metric else "",
                     source=resource.file,
                 )
-                await self._sender.send("metrics", metric)
+                self._sender.send("metrics", metric)
+
+
+class Message(NamedTuple):
+    """A message as it goes out."""
+
+    topic: str
+    """Logical name."""
+    key: bytes | None
+    value: bytes | None
+
+
+def bad_messages(encode: Callable[[str, Record], bytes], timestamp: int) -> list[Message]:
+    """What nobody can use, one of each kind: each must end as exactly one dead letter.
+
+    ``timestamp``: event time, ms, of those that have one. ``encode`` makes the value for a
+    logical topic of a record.
+    """
+    key = _ENTITY.encode()
+    good = Metric(entity_id=_ENTITY, timestamp=timestamp, name="cpu_utilization", value=1.0)
+    value = encode("metrics", good)
+    unknown = value[:1] + _UNKNOWN_ID.to_bytes(4, "big") + value[HEADER_SIZE:]
+    command = Command(
+        entity_id=_ENTITY,
+        timestamp=timestamp,
+        command_id=stable_id("demo", "command", timestamp),
+        command="goal.abolish",
+    )
+    unusable = (
+        None,
+        b'{"entity_id": "web", "name": "cpu_utilization", "value": 1.0}',
+        unknown,
+        value[:-4],
+        value + b"\0",
+        encode("metrics", replace(good, value=math.nan)),
+        encode("metrics", replace(good, timestamp=-timestamp)),
+        encode("metrics", replace(good, name="")),
+    )
+    return [
+        *(Message("metrics", key, each) for each in unusable),
+        Message("metrics", None, value),
+        Message("metrics", b"somebody-else", value),
+        Message("actions", key, b"scale_out please"),
+        Message("commands", key, encode("commands", command)),
+    ]

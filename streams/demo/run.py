@@ -21,18 +21,20 @@ from streams.demo.plant import Plant
 from streams.demo.replay import TICK_SECONDS, Replay
 from streams.demo.scenario import RESOURCES
 from streams.demo.screen import Screen
-from streams.demo.sender import Sender
 from streams.demo.series import timeline
 from streams.demo.summary import Cost, faults, figures, panel, sentences
 from streams.errors import Stalled
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.embedded import broker_for
+from streams.runtime.kafka import Sender
 from streams.runtime.worker import Worker
 from streams.settings import Settings
 from streams.web.serve import serve_views
 
 _T = TypeVar("_T")
 
+SENT = ("metrics", "events", "actions", "goals", "commands")
+"""Logical topics to which the demo's producers and users write."""
 READY_SECONDS = 40.0
 """Longest wait for the worker to join its group."""
 DRAIN_SECONDS = 20.0
@@ -114,7 +116,7 @@ class _Stage:
             await self.alongside(replay.run(screen.tick))
             last = await self.alongside(self._drained(replay))
         cost = Cost(last - began, time.process_time() - cpu)
-        sent, bad = self.sender.sent, self.sender.bad
+        sent, bad = self.sender.sent, replay.bad
         level = self.worker.core.forecasting.level
         return Result(
             figures(self._ledger, cost),
@@ -131,11 +133,11 @@ class _Stage:
         read, last = self.observer.read, time.monotonic()
         while time.monotonic() < deadline:
             await asyncio.sleep(TICK_SECONDS)
-            await replay.report(self._clock.now_ms())
+            replay.report(self._clock.now_ms())
             if self.observer.read != read:
                 read, last = self.observer.read, time.monotonic()
             quiet = time.monotonic() - last > QUIET_SECONDS
-            if quiet and not faults(ledger, self.sender.sent, self.sender.bad):
+            if quiet and not faults(ledger, self.sender.sent, replay.bad):
                 break
         return last
 
@@ -158,18 +160,17 @@ class _Stage:
     async def running(self) -> AsyncIterator[None]:
         """All parts started; stopped in reverse order."""
         settings = self.settings
-        bootstrap = settings.kafka.bootstrap
-        topology = topology_of(settings)
+        client, topology = settings.librdkafka(), topology_of(settings)
         async with AsyncExitStack() as stack:
             registry = stack.enter_context(opened_registry(settings))
             await self.worker.start()
             stack.push_async_callback(self.worker.stop)
             self.views = await stack.enter_async_context(serve_views(self.worker))
-            self.sender = Sender(bootstrap, topology, registry)
-            self.observer = Observer(bootstrap, topology, registry, self._ledger)
-            for part in (self.sender, self.observer):
-                stack.push_async_callback(part.stop)
-                await part.start()
+            self.sender = Sender(client, topology, registry, SENT)
+            stack.push_async_callback(asyncio.to_thread, self.sender.finish)
+            await asyncio.to_thread(self.sender.prepare)
+            self.observer = Observer(client, topology, registry, self._ledger)
+            stack.push_async_callback(self.observer.stop)
             await self.ready()
             self._reading = asyncio.create_task(self.observer.run(), name="observer")
             stack.push_async_callback(_cancelled, self._reading)

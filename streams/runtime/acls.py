@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streams.wire.topology import Role, TopicSpec, Topology
+from streams.wire.roles import Role
+from streams.wire.topology import TopicSpec, Topology
 
 _READ = ("Read", "Describe")
 _WRITE = ("Write", "Describe")

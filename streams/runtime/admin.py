@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -25,15 +24,13 @@ from confluent_kafka.admin import (
 )
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
+from streams.runtime.kafka import ANSWER_SECONDS, Troubles, opened
 from streams.runtime.topic_changes import ActualTopic, Change, ChangeKind, topic_changes
 from streams.wire.registry import Registry
 from streams.wire.schemas import schema_json
 from streams.wire.topology import TopicSpec, Topology
 
 _T = TypeVar("_T")
-
-ANSWER_SECONDS = 5.0
-"""How long a broker may take to say anything at all."""
 
 _NO_ANSWER = frozenset(
     {
@@ -48,37 +45,6 @@ _NO_ANSWER = frozenset(
 )
 
 
-def quiet_logger() -> logging.Logger:
-    """For a client whose troubles are reported as errors: librdkafka's own lines are dropped."""
-    logger = logging.Logger("librdkafka")
-    logger.addHandler(logging.NullHandler())
-    return logger
-
-
-class Troubles:
-    """Collects why a client has no connection; pass ``note`` as its ``error_cb``."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._reasons: dict[str, None] = {}
-
-    def note(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self._reasons[error.str().partition(" (")[0]] = None
-
-    def unavailable(self, error: KafkaException | None = None) -> Unavailable:
-        """The error for an operator, with the reasons that the client gave, else ``error``'s."""
-        last = error.args[0].str() if error else "no answer in time"
-        reasons = "; ".join(list(self._reasons)[:3]) or last
-        return Unavailable(
-            f"broker does not answer: {reasons}",
-            field="kafka.bootstrap",
-            value=self._bootstrap,
-            remedy="start the broker, or correct kafka.bootstrap and the kafka.ssl_… and "
-            "kafka.sasl_… settings",
-        )
-
-
 class Cluster:
     """The topics of a cluster. Raises Unavailable when the broker does not answer in time.
 
@@ -88,15 +54,7 @@ class Cluster:
     def __init__(self, client: Mapping[str, Any], timeout: float = 30.0) -> None:
         self._troubles = Troubles(str(client["bootstrap.servers"]))
         self._timeout = timeout
-        try:
-            settings: dict[str, Any] = {**client, "error_cb": self._troubles.note}
-            self._admin = AdminClient(settings, logger=quiet_logger())
-        except KafkaException as error:
-            reason = error.args[0].str()
-            raise ConfigError(
-                f"Kafka client refuses its settings: {reason}",
-                remedy="correct the kafka section of the settings",
-            ) from error
+        self._admin = opened(AdminClient, client, self._troubles)
 
     def topics(self, names: Collection[str]) -> dict[str, ActualTopic]:
         """Those of ``names`` that are there."""

@@ -24,8 +24,8 @@ from typing import Self
 from confluent_kafka import KafkaException, Producer
 
 from streams.errors import ConfigError, Unavailable
-from streams.runtime.admin import ANSWER_SECONDS, quiet_logger
 from streams.runtime.connect import topology_of
+from streams.runtime.kafka import ANSWER_SECONDS, quiet_logger
 from streams.settings import EMBEDDED, Settings
 from streams.wire.topology import TopicSpec
 

@@ -18,6 +18,8 @@ from streams.settings.model import ENV_DELIMITER, ENV_PREFIX, Settings, readable
 
 DEFAULT_FILE = Path("goalstream.toml")
 FILE_VARIABLE = "GOALSTREAM_CONFIG"
+_OPTIONS = frozenset({FILE_VARIABLE, "GOALSTREAM_URL"})
+"""Options of the command line, which are no settings."""
 
 _Layer = dict[str, Any]
 
@@ -70,13 +72,13 @@ def _environment_layer(variables: Mapping[str, str]) -> _Layer:
     valid = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in ours:
         section = name.upper().split(ENV_DELIMITER)[0]
-        if section not in valid and name != FILE_VARIABLE:
+        if section not in valid and name not in _OPTIONS:
             value = MASK if is_secret(name) else variables[name]
             found.append(Problem(name, value, "unknown variable", nearest(section, valid)))
     if found:
         raise config_error(found, "environment")
     source = EnvSettingsSource(Settings)
-    source.env_vars = {name.lower(): variables[name] for name in ours if name != FILE_VARIABLE}
+    source.env_vars = {name.lower(): variables[name] for name in ours if name not in _OPTIONS}
     return dict(source())
 
 

@@ -35,6 +35,7 @@ from streams.records import (
 from streams.wire.declaration import read_declaration
 from streams.wire.registry import subject_name
 from streams.wire.resources import topics_path
+from streams.wire.roles import Role
 
 RECORD_OF: Mapping[str, type[Record]] = {
     "metrics": Metric,
@@ -95,16 +96,6 @@ _CONFIG_NAMES = frozenset(
     }
 )
 """Kafka's topic settings that may stand in the file."""
-
-
-class Role(StrEnum):
-    """Who may read or write a topic."""
-
-    PRODUCER = "producer"
-    CLIENT = "client"
-    OPERATOR = "operator"
-    ANALYTICS = "analytics"
-    WORKER = "worker"
 
 
 class KeyKind(StrEnum):

@@ -10,6 +10,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -142,7 +143,10 @@ def test_a_set_option_that_is_no_assignment_is_refused(text: str) -> None:
 def test_version() -> None:
     result = invoke("--version")
     assert result.exit_code == 0
-    assert re.fullmatch(r"goalstream \d+\.\d+\.\d+\n", result.stdout)
+    first, *clients = result.stdout.splitlines()
+    assert re.fullmatch(r"goalstream \d+\.\d+\.\d+", first)
+    names = ["confluent-kafka", "aiokafka", "faust-streaming"]
+    assert clients == [f"{name} {version(name)}" for name in names]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_acls_need_no_broker() -> None:
 def test_without_a_broker_every_command_ends_soon_and_says_so(
     tmp_path: Path, closed_port: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("runtime.admin", "cli.publisher", "cli.consume"):
+    for module in ("runtime.admin", "runtime.kafka"):
         monkeypatch.setattr(f"streams.{module}.ANSWER_SECONDS", 0.5)
     (tmp_path / "events.csv").write_text("entity_id,event_type\na,x\n")
     started = time.monotonic()

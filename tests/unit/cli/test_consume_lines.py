@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from streams.cli.consume import Lines, Received
+from streams.cli.consume import Lines
 from streams.errors import Unavailable
 from streams.records import Event, Metric
+from streams.runtime.kafka import Received
 from streams.wire.encode import Encoder
 from streams.wire.registry import EmbeddedRegistry
 

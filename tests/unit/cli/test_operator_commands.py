@@ -221,6 +221,56 @@ async def test_plans_are_listed(source: AgentSource, url: str) -> None:
     assert [plan["plan_id"] for plan in json.loads(scheduled.stdout)] == ["p2"]
 
 
+@pytest.mark.parametrize(
+    "words", [["goal", "list"], ["plan", "list"], ["mode", "show"], ["export"]]
+)
+async def test_the_worker_is_that_of_url_or_variable_or_port(
+    url: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = f"web.port={url.rpartition(':')[2]}"
+    assert (await ask("--set", port, *words)).exit_code == 0
+
+    nowhere = "http://127.0.0.1:1"
+    wrong = await ask("--set", port, *words, "--url", nowhere)
+    assert (wrong.exit_code, f"--url = '{nowhere}'" in wrong.stderr) == (1, True)
+    monkeypatch.setenv("GOALSTREAM_URL", nowhere)
+    wrong = await ask("--set", port, *words)
+    assert (wrong.exit_code, f"--url = '{nowhere}'" in wrong.stderr) == (1, True)
+    assert (await ask(*words, "--url", url)).exit_code == 0
+    monkeypatch.setenv("GOALSTREAM_URL", url)
+    assert (await ask(*words)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["goal", "list"], ["plan", "list"], ["mode", "show"], ["export"]]
+)
+async def test_the_token_is_that_of_the_settings(
+    source: AgentSource, tmp_path: Path, words: list[str]
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("0123456789abcdef0123456789abcdef\n")
+    file.chmod(0o600)
+    options = WebOptions.load(host="127.0.0.1", port=0, token_file=str(file))
+    server = WebServer(create_app(source, CollectorRegistry(), options), "127.0.0.1", 0)
+    await server.start()
+    try:
+        # The worker may listen on all addresses: it is asked on this machine.
+        where = ("web.host=0.0.0.0", f"web.port={server.url.rpartition(':')[2]}")
+        flags = [f"--set={each}" for each in (*where, f"web.token_file={file}")]
+        with_token = await ask(*flags, *words)
+        without = await ask(*words, "--url", server.url)
+    finally:
+        await server.stop()
+    assert with_token.exit_code == 0, with_token.stderr
+    assert (without.exit_code, "token" in without.stderr) == (1, True)
+
+
+def test_a_port_that_the_system_chooses_cannot_be_guessed() -> None:
+    result = invoke("--set", "web.port=0", "mode", "show")
+    assert (result.exit_code, "web.port = 0" in result.stderr) == (1, True)
+    assert "--url" in result.stderr
+
+
 async def test_the_mode_is_shown(source: AgentSource, url: str) -> None:
     source.controls = Controls(
         mode=Mode.APPROVE, loops={"poll": Mode.ACT}, changed_by="ann", changed_at=NOW

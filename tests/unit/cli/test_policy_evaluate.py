@@ -64,7 +64,7 @@ def consumed(records: Sequence[Decision]) -> str:
 
 
 def invoke(*arguments: object, **fields: Any) -> Result:
-    return CliRunner().invoke(policy.app, ["evaluate", *map(str, arguments)], **fields)
+    return CliRunner().invoke(policy.app, [*map(str, arguments)], **fields)
 
 
 def rows(result: Result) -> dict[str, list[str]]:

@@ -40,22 +40,22 @@ GOOD_BAD_GOOD = [
 def test_stop_sends_what_stands_before_the_bad_line() -> None:
     sink = Collector()
     with pytest.raises(InvalidRecord, match="line 2"):
-        send_rows(GOOD_BAD_GOOD, sink, OnError.STOP)
+        send_rows(GOOD_BAD_GOOD, sink.send, OnError.STOP)
     assert sink.records == [event(1)]
 
 
 def test_skip_sends_the_others_and_tells_of_each(capsys: pytest.CaptureFixture[str]) -> None:
     sink = Collector()
-    assert send_rows(GOOD_BAD_GOOD, sink, OnError.SKIP) == 1
+    assert send_rows(GOOD_BAD_GOOD, sink.send, OnError.SKIP) == 1
     assert sink.records == [event(1), event(3)]
     assert "line 2: bad" in capsys.readouterr().err
 
 
 def test_a_record_that_cannot_be_encoded_counts_as_a_bad_line() -> None:
     sink = Collector(refused="1")
-    assert send_rows(GOOD_BAD_GOOD, sink, OnError.SKIP) == 2
+    assert send_rows(GOOD_BAD_GOOD, sink.send, OnError.SKIP) == 2
     with pytest.raises(InvalidRecord, match="line 1: does not fit"):
-        send_rows(GOOD_BAD_GOOD, sink, OnError.STOP)
+        send_rows(GOOD_BAD_GOOD, sink.send, OnError.STOP)
 
 
 def test_a_rate_spreads_records_evenly_and_catches_up_after_a_delay() -> None:

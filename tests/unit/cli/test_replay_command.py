@@ -12,13 +12,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from streams.cli.consume import Received
 from streams.cli.recordings import Decoding, Recordings, from_files
 from streams.cli.replay import replay
 from streams.cli.state import CliState
 from streams.core.partition import Partition
 from streams.errors import GoalstreamError, InvalidRecord
 from streams.records import Decision, Direction, Event, Metric, Record
+from streams.runtime.kafka import Received
 from streams.settings import Settings
 from streams.testing.feature_contract import MemoryStore
 from streams.wire.encode import Encoder

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from streams.cli.recorded_topics import from_kafka
-from streams.cli.recordings import TOPICS
+from streams.cli.recordings import TOPICS, from_kafka
 from streams.errors import UnknownName
 from streams.records import Record
 from streams.runtime.embedded import EmbeddedBroker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.demo.sender import Message, bad_messages
+from streams.demo.replay import Message, bad_messages
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
@@ -29,7 +29,9 @@ def messages() -> list[Message]:
     names = {topology.kafka_name(name): RECORD_OF[name] for name in ("metrics", "commands")}
     encoder = Encoder(registry, names)
     encoder.prepare()
-    return bad_messages(encoder, topology, 1_400_000_000_000)
+    return bad_messages(
+        lambda topic, record: encoder.encode(record, topology.kafka_name(topic)), 1_400_000_000_000
+    )
 
 
 def test_every_metric_is_refused_for_a_reason_of_its_own() -> None:

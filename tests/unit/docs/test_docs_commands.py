@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from streams.cli.app import app
+from streams.cli.app import Deferred, app
 from tests.kits.pages import ROOT, code, name, pages, read
 
 _ENDS = frozenset({"|", "||", "&&", ";", ">", "<"})
@@ -51,7 +51,7 @@ def problem(words: list[str]) -> str:
         if word.startswith("-") and word != "-":
             option = word.partition("=")[0]
             known = {text: each for each in command.params for text in each.opts}
-            if option not in known and option != "--help":
+            if option not in known and option not in ("-h", "--help"):
                 return f"{option} is no option of {command.name}"
             parameter = known.get(option)
             flag = parameter is None or getattr(parameter, "is_flag", False)
@@ -61,6 +61,8 @@ def problem(words: list[str]) -> str:
             if word not in command.commands:
                 return f"{word} is no command of {command.name}"
             command = command.commands[word]
+            if isinstance(command, Deferred):
+                command = command.load()
     return ""
 
 
