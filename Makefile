@@ -12,8 +12,9 @@ ARGS ?=
 BIN := .venv/bin
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .venv-tools/bin/uv)
 
-# An active environment of somebody else must not reach in here.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME CONDA_PREFIX
+# An active environment of somebody else must not reach in here; and sources are compiled once, not
+# by every worker of the tests and every process that they start.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE CONDA_PREFIX
 export UV_PROJECT_ENVIRONMENT := .venv
 
 RUN_READY := .venv/.ready-run
