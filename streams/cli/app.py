@@ -33,6 +33,7 @@ COMMANDS = {
     "effects.",
     "backtest": "Replay recorded series and compare each forecast with what came. Needs no broker.",
     "goal": "Create, cancel and list goals.",
+    "command": "Send a command, also one of a feature of your own; list all.",
     "plan": "List plans; approve or reject those that wait.",
     "mode": "Show and set what may be done without a person.",
     "policy": "How candidates are chosen.",

@@ -62,7 +62,7 @@ def set_(
     by: By = "",
 ) -> None:
     """Permit more or less, from the moment at which the workers read it."""
-    from streams.core.kernel.timers import EVERYBODY
+    from streams.core.kernel.commands import EVERYBODY
     from streams.core.safety.commands import set_mode
     from streams.core.safety.modes import Controls
 

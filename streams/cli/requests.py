@@ -20,7 +20,7 @@ def send(state: CliState, logical: str, record: Record) -> None:
 
     A record for everybody goes to every partition. Raises InvalidRecord, Unavailable, UnknownName.
     """
-    from streams.core.kernel.timers import EVERYBODY
+    from streams.core.kernel.commands import EVERYBODY
     from streams.runtime.connect import opened_registry, topology_of
     from streams.runtime.kafka import Sender
 
@@ -47,7 +47,10 @@ def send_command(
     arguments: Mapping[str, str] | None = None,
     by: str = "",
 ) -> str:
-    """Write a command; returns its id."""
+    """Write a command; returns its id. Raises InvalidRecord for one that no feature understands."""
+    from streams.core.features import build_features
+    from streams.core.kernel.commands import check_command
+
     given = {name: value for name, value in (arguments or {}).items() if value}
     record = Command(
         entity_id=entity_id,
@@ -58,6 +61,7 @@ def send_command(
         arguments=given,
         issued_by=by or login(),
     )
+    check_command(record, build_features(state.settings().core()).commands)
     send(state, "commands", record)
     return record.command_id
 

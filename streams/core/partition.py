@@ -18,6 +18,7 @@ import numpy as np
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.kernel.batch import IntArray, MetricBatch, Positioned, series_key
+from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.emission import Dispatch, Emission, Position, Rejection
 from streams.core.kernel.entities import EntityStore
 from streams.core.kernel.entity import Entity, StoredTimers
@@ -25,7 +26,7 @@ from streams.core.kernel.feature_set import FeatureSet
 from streams.core.kernel.model_results import Finding, SeriesForecast
 from streams.core.kernel.names import METRICS
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES, StateReader, Write
-from streams.core.kernel.timers import EVERYBODY, Timers
+from streams.core.kernel.timers import Timers
 from streams.core.kernel.turn import Turn
 from streams.core.migrations import migrate
 from streams.core.outcomes.feature import Actions

@@ -14,10 +14,10 @@ from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.forecasting.bank import SeriesBank
 from streams.core.kernel.batch import series_key, split_series_key
+from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.feature import View
 from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.kernel.store import ENTITIES, SERIES
-from streams.core.kernel.timers import EVERYBODY
 from streams.core.partition import Partition
 from streams.core.safety.state import SafetyState
 from streams.core.series.store import HOT

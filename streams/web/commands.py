@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from streams.core.kernel.timers import EVERYBODY
+from streams.core.kernel.commands import EVERYBODY, check_command
 from streams.core.safety.commands import set_mode
 from streams.core.safety.modes import Controls
-from streams.errors import InvalidRecord, nearest
+from streams.errors import InvalidRecord
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
 from streams.web.group.source import ViewSource
@@ -126,38 +126,22 @@ class Commands:
     ) -> Command:
         """The record, checked as the engine will check it; Refused with 422 when it would not be
         understood."""
-        given = {name: value for name, value in (arguments or {}).items() if value}
-        known = self._source.known_commands()
-        spec = known.get(command)
-        if spec is None:
-            raise Refused(
-                422, "unknown command", field="command", value=command,
-                remedy=nearest(command, known),
-            )  # fmt: skip
-        if entity_id == EVERYBODY and not spec.everybody:
-            raise Refused(
-                422, f"{command} is for one entity", field="entity_id", value=entity_id,
-                remedy="name the entity",
-            )  # fmt: skip
-        if spec.signed and not (by or given.get("by")):
-            raise Refused(
-                422, f"{command} needs a person", field="by", value=by, remedy="say who decides"
-            )
-        try:
-            spec.parse(given)
-        except InvalidRecord as error:
-            raise Refused(
-                422, error.message, field=error.field, value=error.value, remedy=error.remedy
-            ) from None
-        return Command(
+        record = Command(
             entity_id=entity_id,
             timestamp=now_ms(),
             command_id=str(uuid.uuid4()),
             command=command,
             target=target,
-            arguments=given,
+            arguments={name: value for name, value in (arguments or {}).items() if value},
             issued_by=by,
         )
+        try:
+            check_command(record, self._source.known_commands())
+        except InvalidRecord as error:
+            raise Refused(
+                422, error.message, field=error.field, value=error.value, remedy=error.remedy
+            ) from None
+        return record
 
 
 def _requested(

@@ -11,7 +11,7 @@ from streams.core.config import CoreConfig
 from streams.core.execution.state import Plans
 from streams.core.execution.steps import in_flight
 from streams.core.goals.feature import REQUESTER
-from streams.core.kernel.timers import EVERYBODY
+from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.turn import Turn
 from streams.core.planning.plan import Proposal
 from streams.core.safety.approval import ask, awaits_approval

@@ -12,6 +12,9 @@ from streams.core.kernel.turn import Turn
 from streams.errors import InvalidRecord, nearest
 from streams.records import Command
 
+EVERYBODY = "*"
+"""Entity of commands for all entities; such a command is written to every partition."""
+
 A = TypeVar("A", bound="Arguments")
 
 
@@ -85,6 +88,23 @@ class CommandSpec(Generic[A]):
             value=value,
             remedy=remedy,
         )
+
+
+def check_command(command: Command, known: Mapping[str, CommandSpec[Any]]) -> None:
+    """Raises InvalidRecord with field, value and remedy for a command that the engine would
+    refuse, whatever the state of its entity; for those who send commands."""
+    spec = known.get(command.command)
+    if spec is None:
+        fault = ("command", command.command, nearest(command.command, known))
+    elif command.entity_id == EVERYBODY and not spec.everybody:
+        fault = ("entity_id", command.entity_id, f"{spec.name} is for one entity: name it")
+    elif spec.signed and not (command.issued_by or command.arguments.get("by")):
+        fault = ("by", "", "say who decides")
+    else:
+        spec.parse(command.arguments)
+        return
+    field, value, remedy = fault
+    raise InvalidRecord("the command is not understood", field=field, value=value, remedy=remedy)
 
 
 def _typed(text: str, kind: Any) -> Any:

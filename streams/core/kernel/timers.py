@@ -7,8 +7,6 @@ from typing import NamedTuple
 from streams.core.kernel.entity import Entity, StoredTimers
 
 TICK = "entity.tick"
-EVERYBODY = "*"
-"""Entity of commands for all entities; such a command is written to every partition."""
 
 
 class Due(NamedTuple):

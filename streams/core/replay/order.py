@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from streams.core.kernel.batch import IntArray
+from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.ids import stable_id
-from streams.core.kernel.timers import EVERYBODY
 from streams.core.replay.tape import Tape, places
 from streams.records import Decision
 

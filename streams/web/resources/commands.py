@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streams.core.kernel.commands import ArgumentInfo, CommandSpec
-from streams.core.kernel.timers import EVERYBODY
+from streams.core.kernel.commands import EVERYBODY, ArgumentInfo, CommandSpec
 from streams.web.commands import Commands, RequestedAnswer
 from streams.web.group.source import ViewSource
 from streams.web.http.requests import Message, Name, Text

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from streams.core.config import CoreConfig
 from streams.core.forecasting.config import ForecastConfig
-from streams.core.kernel.timers import EVERYBODY, TICK
+from streams.core.kernel.commands import EVERYBODY
+from streams.core.kernel.timers import TICK
 from streams.core.metric.config import MetricConfig
 from streams.core.outcomes.build import HandlerResult, outcome_for
 from streams.core.partition import METRICS

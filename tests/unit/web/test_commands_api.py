@@ -50,7 +50,7 @@ async def test_a_command_is_written_as_it_was_asked_for(
     ("said", "field", "remedy"),
     [
         ({"command": "goal.make"}, "command", "goal."),
-        ({"command": "goal.cancel", "entity_id": "*"}, "entity_id", "name the entity"),
+        ({"command": "goal.cancel", "entity_id": "*"}, "entity_id", "name it"),
         ({"command": "plan.approve"}, "by", "say who decides"),
         ({"command": "goal.cancel", "arguments": {"raeson": "x"}}, "arguments.raeson", "reason"),
         ({"command": "goal.create", "arguments": {"target_metric": "a"}}, "arguments.*", "target"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from streams.core.kernel.timers import EVERYBODY
+from streams.core.kernel.commands import EVERYBODY
 from streams.core.safety.modes import Controls, Mode
 from streams.errors import Unavailable
 from tests.kits.web.agent import API, NOW, AgentSource, error, operator

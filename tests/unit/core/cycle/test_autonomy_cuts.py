@@ -13,7 +13,8 @@ from streams.core.config import CoreConfig
 from streams.core.effects.config import EffectsConfig
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.goals.config import GoalConfig
-from streams.core.kernel.timers import EVERYBODY, TICK
+from streams.core.kernel.commands import EVERYBODY
+from streams.core.kernel.timers import TICK
 from streams.core.learning.config import LearningConfig
 from streams.core.metric.config import MetricConfig
 from streams.core.outcomes.build import HandlerResult

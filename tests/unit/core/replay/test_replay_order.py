@@ -9,8 +9,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.ids import stable_id
-from streams.core.kernel.timers import EVERYBODY
 from streams.core.replay.order import Mark, Order, cause_of, latest, marks
 from streams.records import Decision
 from tests.kits.core.partition import (
