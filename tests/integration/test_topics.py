@@ -13,7 +13,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from typer.testing import CliRunner, Result
 
 from streams.cli.app import app
-from streams.runtime.admin import quiet_logger
+from streams.runtime.kafka import quiet_logger
 from streams.wire.resources import topics_path
 from streams.wire.topology import Topology
 
