@@ -10,7 +10,7 @@ import typer
 
 from streams.cli.state import CliState
 from streams.errors import ConfigError, UnknownName
-from streams.records.role import Role
+from streams.records import Role
 
 if TYPE_CHECKING:
     from streams.settings.tokens import TokenEntry

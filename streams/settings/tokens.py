@@ -25,7 +25,7 @@ from typing import Literal
 import msgspec
 
 from streams.errors import ConfigError
-from streams.records.role import Role
+from streams.records import Role
 
 FIELD = "web.tokens_file"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")

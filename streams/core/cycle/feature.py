@@ -43,9 +43,9 @@ from streams.records import (
     Plan,
     Priority,
     Record,
+    Role,
     Severity,
 )
-from streams.records.role import Role
 
 RETRY_MS = 60_000
 """What is overdue and could not be done is looked at again after this long."""

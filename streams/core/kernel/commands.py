@@ -10,8 +10,7 @@ import msgspec
 
 from streams.core.kernel.turn import Turn
 from streams.errors import InvalidRecord, nearest
-from streams.records import Command
-from streams.records.role import Role
+from streams.records import Command, Role
 
 EVERYBODY = "*"
 """Entity of commands for all entities; such a command is written to every partition."""

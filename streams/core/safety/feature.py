@@ -14,8 +14,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.safety.commands import set_killed, set_mode, set_running
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
-from streams.records import Command
-from streams.records.role import Role
+from streams.records import Command, Role
 
 
 class ModeArguments(Arguments, frozen=True):

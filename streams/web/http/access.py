@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from streams.errors import ConfigError
-from streams.records.role import Role
+from streams.records import Role
 from streams.settings.tokens import digest_of, read_tokens
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from streams import __version__
-from streams.records.role import Role
+from streams.records import Role
 from streams.web.http.errors import MEDIA_TYPE, Problem
 from streams.web.http.routing import Operation, at
 

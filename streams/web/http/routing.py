@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.records.role import Role
+from streams.records import Role
 from streams.web.http.access import Caller, caller_of
 from streams.web.http.answers import Answer, Content, Events, response
 from streams.web.http.errors import Refused

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from streams.core.kernel.commands import EVERYBODY, ArgumentInfo, CommandSpec
-from streams.records.role import Role
+from streams.records import Role
 from streams.web.commands import Commands, RequestedAnswer
 from streams.web.group.source import ViewSource
 from streams.web.http.access import Caller

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.errors import GoalstreamError
-from streams.records.role import Role
+from streams.records import Role
 from streams.web.commands import Commands, RequestedAnswer, Said, mode_arguments
 from streams.web.group.rows import Rows, ScopeRequest
 from streams.web.group.source import ViewSource

@@ -22,8 +22,8 @@ from streams.records import (
     GoalType,
     Plan,
     Priority,
+    Role,
 )
-from streams.records.role import Role
 from streams.web.commands import Commands, RequestedAnswer, Said
 from streams.web.group.records import GoalPath, Records, age, as_record
 from streams.web.group.rows import Rows, RowsAnswer, RowsRequest, ScopeRequest, values

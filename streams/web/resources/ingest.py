@@ -11,8 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from streams.records import Event, Metric, Record, Tag
-from streams.records.role import Role
+from streams.records import Event, Metric, Record, Role, Tag
 from streams.web.group.source import SeriesSource
 from streams.web.http.requests import Message, Millis, Name, millis_of, now_ms, out_of_range
 from streams.web.http.routing import AUTONOMOUS, FORECASTING, at

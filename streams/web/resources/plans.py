@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.records import Plan, PlanStatus
-from streams.records.role import Role
+from streams.records import Plan, PlanStatus, Role
 from streams.web.commands import Commands, RequestedAnswer, Said
 from streams.web.group.records import PlanPath, Records
 from streams.web.group.rows import ScopeRequest

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from streams.cli.app import app
 from streams.cli.checks import Status, tokens
-from streams.records.role import Role
+from streams.records import Role
 from streams.settings.tokens import read_tokens
 from streams.web.http.access import Caller, Tokens
 

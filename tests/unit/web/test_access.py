@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from streams.errors import ConfigError
-from streams.records import PlanStatus
-from streams.records.role import Role
+from streams.records import PlanStatus, Role
 from streams.settings.tokens import TokenEntry, digest_of, read_tokens, write_tokens
 from streams.web import WebOptions, create_app
 from tests.kits.web.agent import API, AgentSource, error
