@@ -137,6 +137,17 @@ async def test_bad_records_are_dead_lettered_and_their_neighbours_go_on(rig: Rig
     assert part.series.hot["last"][row] == 5.0
 
 
+async def test_whoever_waits_for_a_command_is_told_what_became_of_it(rig: Rig) -> None:
+    await rig.send("goals", goal(10.0))
+    await rig.send("commands", command("goal.cancel", "c-1", target="none"))
+
+    told = [await rig.engine.results.of(at, PARTITION, 0, 0.01) for at in ("goals", "commands")]
+
+    assert [None if each is None else each.reason for each in told] == ["", "unknown_goal"]
+    rig.engine.forget()
+    assert await rig.engine.results.of("goals", PARTITION, 0, 0.01) is None
+
+
 async def test_batch_of_bad_records_only_is_progress(rig: Rig) -> None:
     await rig.send("metrics", b"bad")
     await rig.send("actions", b"bad")
