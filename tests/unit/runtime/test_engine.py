@@ -11,6 +11,7 @@ import pytest
 
 from streams.core.config import CoreConfig
 from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.kernel.batch import Positioned
 from streams.core.kernel.emission import Dispatch
 from streams.errors import Unavailable
@@ -61,7 +62,10 @@ class Rig:
         }
         decoders["metrics"] = MetricDecoder(self.registry)
         self.engine = Engine(
-            CoreConfig(forecasting=ForecastConfig(min_points=2, interval_ms=0)),
+            CoreConfig(
+                forecasting=ForecastConfig(min_points=2, interval_ms=0),
+                goals=GoalConfig(goal_state_sources=("*",)),
+            ),
             as_any(self.tables),
             self.outbox,
             self.checkpointer,

@@ -79,6 +79,13 @@ def test_an_action_that_is_not_on_the_allow_list_needs_approval() -> None:
     assert verdict(proposal=unlisted, approved_by=("ann",)) == ALLOWED
 
 
+def test_what_an_event_has_asked_for_needs_approval_in_every_mode() -> None:
+    fields: dict[str, Any] = {"goal": goal(cause_kind=CauseKind.EVENT), "mode": Mode.ACT}
+    answer = verdict(**fields)
+    assert (answer.decision, answer.check) == (GateDecision.AWAIT_APPROVAL, "goal_state")
+    assert verdict(**fields, approved_by=("ann",)) == ALLOWED
+
+
 def test_what_cannot_be_undone_needs_another_person() -> None:
     fields: dict[str, Any] = {"proposal": proposal(reversible=False), "requester": "ann"}
     alone = verdict(**fields, approved_by=(" Ann",))
