@@ -12,6 +12,7 @@ from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.gate import ALLOWED, GateDecision
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
+from streams.records import CauseKind
 from tests.kits.core.safety import (
     CONFIG,
     HOUR,
