@@ -23,10 +23,11 @@ A command is a record on the commands topic, keyed by its entity. Its arguments 
 and `true` or `false` are parsed, lists and maps are JSON. What is not understood becomes a dead
 letter that names the argument, its value and the remedy. A command with scope `*` may be sent to
 the entity `*`: it then goes to every partition and holds for all entities. Where a person is
-needed, `issued_by` or the argument `by` names them.
+needed, `issued_by` or the argument `by` names them; over HTTP that is the name of the token, whose
+role must be the one named here or a larger one.
 
-| command | what it does | target | arguments | scope | refused as |
-|---|---|---|---|---|---|
+| command | what it does | target | arguments | scope | role | refused as |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -40,7 +41,8 @@ def _row(spec: CommandSpec[Any]) -> str:
     scope = "entity, `*`" if spec.everybody else "entity"
     summary = f"{spec.summary}; a person is needed" if spec.signed else spec.summary
     arguments = "; ".join(map(_argument, spec.described()))
-    cells = (f"`{spec.name}`", summary, spec.target, arguments, scope, f"`{spec.refusal}`")
+    name, refusal = f"`{spec.name}`", f"`{spec.refusal}`"
+    cells = (name, summary, spec.target, arguments, scope, spec.role.value, refusal)
     return f"| {' | '.join(cells)} |"
 
 

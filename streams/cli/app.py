@@ -36,6 +36,7 @@ COMMANDS = {
     "command": "Send a command, also one of a feature of your own; list all.",
     "plan": "List plans; approve or reject those that wait.",
     "mode": "Show and set what may be done without a person.",
+    "token": "Tokens of people and services, with their roles.",
     "policy": "How candidates are chosen.",
     "replay": "Feed recorded topics to the core and compare its decisions with those recorded.",
 }

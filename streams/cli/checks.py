@@ -19,6 +19,7 @@ from streams.runtime.kafka import APPLY
 from streams.runtime.lock import FILE as LOCK_FILE
 from streams.runtime.topic_changes import Change, ChangeKind, topic_changes
 from streams.settings import EMBEDDED, Settings, read_secret
+from streams.settings.tokens import is_private, read_tokens
 from streams.wire.topology import INPUTS, Topology
 
 
@@ -53,6 +54,8 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     findings.append(state_directory(settings.worker.state_dir))
     if settings.web.token_file:
         findings.append(_token(settings.web.token_file))
+    if settings.web.tokens_file:
+        findings.append(tokens(Path(settings.web.tokens_file)))
     return findings
 
 
@@ -202,3 +205,15 @@ def _token(path: str) -> Finding:
     except GoalstreamError as error:
         return _failure("token", error)
     return Finding("token", Status.OK, path)
+
+
+def tokens(file: Path) -> Finding:
+    """Whether the tokens of people and services can be used, and by nobody else be changed."""
+    try:
+        people = len(read_tokens(file))
+    except GoalstreamError as error:
+        return _failure("tokens", error)
+    if not is_private(file):
+        detail = f"{file} is open to others (mode {file.stat().st_mode & 0o777:04o})"
+        return Finding("tokens", Status.FAIL, detail, f"chmod 600 {file}")
+    return Finding("tokens", Status.OK, f"{file}: {people}")

@@ -20,7 +20,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.patterns.feature import Patterns
 from streams.core.patterns.state import PatternState
 from streams.errors import InvalidRecord
-from streams.records import Command, Goal
+from streams.records import Command, Goal, Role
 
 IMPORT = "entity.import"
 """The command; its argument ``knowledge`` is the JSON of a ``Knowledge``."""
@@ -57,6 +57,7 @@ class Transfer(Feature):
                 "take over goals and patterns of another system",
                 ImportArguments,
                 self._import,
+                role=Role.ADMIN,
                 refusal="invalid_import",
             ),
         )

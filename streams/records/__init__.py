@@ -30,6 +30,7 @@ from streams.records.loop import LoopEvent, LoopState
 from streams.records.metric import Metric, Tag
 from streams.records.outcome import Outcome, OutcomeStatus
 from streams.records.plan import Plan, PlanPolicy, PlanStatus, PlanStep, StepStatus, Strategy
+from streams.records.role import Role
 from streams.records.suggestion import GoalAnalysis, Suggestion, SuggestionKind
 from streams.records.system_state import SystemState
 
@@ -90,6 +91,7 @@ __all__ = [
     "Priority",
     "Record",
     "ResourceDemand",
+    "Role",
     "Severity",
     "StepStatus",
     "Strategy",

@@ -191,7 +191,10 @@ class WebSection(Section):
     port: int = Field(default=5003, ge=0, le=65535)
     """0 for any free port."""
     token_file: str = ""
-    """File with the bearer token that every request must carry."""
+    """File with the bearer token that workers show one another, and that of a command line or a
+    deployment that does not tell people apart."""
+    tokens_file: str = ""
+    """File with the digests of the tokens of people and services, and their roles."""
     allowed_hosts: Texts = ()
     """Names under which readers and peers reach this worker, besides ``host`` and loopback."""
     peers: Peers = ()
@@ -199,7 +202,7 @@ class WebSection(Section):
 
     @model_validator(mode="after")
     def _open_address_needs_token(self) -> Self:
-        if not self.token_file and not _is_loopback(self.host):
+        if not self.token_file and not self.tokens_file and not _is_loopback(self.host):
             raise ConfigError(
                 "reachable from outside without a token",
                 field="host",

@@ -16,6 +16,7 @@ from streams.web.group.relay import Relay
 from streams.web.group.rows import Rows
 from streams.web.group.source import ViewSource
 from streams.web.group.sweep import Sweep
+from streams.web.http.access import Tokens
 from streams.web.http.errors import on_bug, on_http_error, on_refusal
 from streams.web.http.guard import Guard
 from streams.web.http.openapi import Description
@@ -41,9 +42,10 @@ def create_app(
     web: WebOptions,
     peers: PeerDirectory | None = None,
 ) -> Starlette:
-    """Without ``peers`` the worker knows its own rows only; without a token in ``web`` the routes
-    that write refuse everybody."""
-    writable = web.token is not None
+    """Without ``peers`` the worker knows its own rows only; without tokens in ``web`` the routes
+    that write refuse everybody. Raises ConfigError for a file of tokens that is not usable."""
+    tokens = Tokens(web.token, web.tokens_file)
+    writable = tokens.needed
     lookup, relay = Lookup(source, peers), Relay(source, peers)
     rows = Rows(source, lookup, relay)
     sweep, commands = Sweep(source, rows), Commands(source)
@@ -70,7 +72,7 @@ def create_app(
     )
     app = Starlette(
         routes=routes(described, writable=writable),
-        middleware=[Middleware(Guard, options=web)],
+        middleware=[Middleware(Guard, options=web, tokens=tokens)],
         exception_handlers={
             HTTPException: on_http_error,
             GoalstreamError: on_refusal,

@@ -14,21 +14,18 @@ from streams.errors import InvalidRecord
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
 from streams.web.group.source import ViewSource
+from streams.web.http.access import Caller
 from streams.web.http.errors import Refused
-from streams.web.http.requests import Message, Name, Text, now_ms
+from streams.web.http.requests import Message, Text, now_ms
+from streams.web.http.routing import forbidden
+
+SIGNATURE = "by"
+"""Argument of commands that come from elsewhere: who stands for them."""
 
 
 class Said(Message, frozen=True, kw_only=True):
-    """Who wants it, and why. The name is taken as given: the token does not tell people apart."""
+    """Why it is wanted. Who wants it is told by the token."""
 
-    by: Text = ""
-    reason: Text = ""
-
-
-class Signed(Message, frozen=True, kw_only=True):
-    """Who decides, and why."""
-
-    by: Name
     reason: Text = ""
 
 
@@ -69,17 +66,17 @@ class Commands:
         command: str,
         message: str,
         *,
+        caller: Caller,
         target: str = "",
         arguments: Mapping[str, str] | None = None,
-        by: str = "",
     ) -> RequestedAnswer:
         """Write a command to one entity."""
-        record = self._command(entity_id, command, target, arguments, by)
+        record = self._command(entity_id, command, target, arguments, caller)
         written = await self._source.publish("commands", [record])
         return _requested(record.command_id, record.timestamp, message, written)
 
     async def to_entities(
-        self, entity_ids: Sequence[str], command: str, message: str, *, by: str = ""
+        self, entity_ids: Sequence[str], command: str, message: str, *, caller: Caller
     ) -> RequestedAnswer:
         """Write a command to each of some entities."""
         id_, now = str(uuid.uuid4()), now_ms()
@@ -89,7 +86,7 @@ class Commands:
                 timestamp=now,
                 command_id=f"{id_}-{number}",
                 command=command,
-                issued_by=by,
+                issued_by=caller.name,
             )
             for number, entity_id in enumerate(entity_ids)
         ]
@@ -101,8 +98,8 @@ class Commands:
         command: str,
         message: str,
         *,
+        caller: Caller,
         arguments: Mapping[str, str] | None = None,
-        by: str = "",
         unchanged: bool = False,
     ) -> RequestedAnswer:
         """Write a command once to every partition.
@@ -110,7 +107,7 @@ class Commands:
         With ``unchanged`` the answer says that nothing is going to change. It is written all the
         same: a command before it may not have been applied yet.
         """
-        record = self._command(EVERYBODY, command, "", arguments, by)
+        record = self._command(EVERYBODY, command, "", arguments, caller)
         written = await self._source.broadcast("commands", record)
         return _requested(
             record.command_id, record.timestamp, message, written, unchanged=unchanged
@@ -122,10 +119,18 @@ class Commands:
         command: str,
         target: str,
         arguments: Mapping[str, str] | None,
-        by: str,
+        caller: Caller,
     ) -> Command:
         """The record, checked as the engine will check it; Refused with 422 when it would not be
-        understood."""
+        understood, and with 403 when it is not for the caller to send."""
+        if SIGNATURE in (arguments or {}):
+            raise Refused(
+                422,
+                "the token says who asks",
+                field=f"arguments.{SIGNATURE}",
+                value=(arguments or {})[SIGNATURE],
+                remedy="leave it out",
+            )
         record = Command(
             entity_id=entity_id,
             timestamp=now_ms(),
@@ -133,10 +138,14 @@ class Commands:
             command=command,
             target=target,
             arguments={name: value for name, value in (arguments or {}).items() if value},
-            issued_by=by,
+            issued_by=caller.name,
         )
+        known = self._source.known_commands()
+        spec = known.get(command)
+        if spec is not None and caller.role.rank < spec.role.rank:
+            raise forbidden(caller, spec.role)
         try:
-            check_command(record, self._source.known_commands())
+            check_command(record, known)
         except InvalidRecord as error:
             raise Refused(
                 422, error.message, field=error.field, value=error.value, remedy=error.remedy

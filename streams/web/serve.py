@@ -24,6 +24,7 @@ async def serve_views(worker: Worker) -> AsyncGenerator[str]:
         host=web.host,
         port=web.port,
         token_file=web.token_file,
+        tokens_file=web.tokens_file,
         peers=web.peers,
         allowed_hosts=web.allowed_hosts,
     )

@@ -43,6 +43,7 @@ from streams.records import (
     Plan,
     Priority,
     Record,
+    Role,
     Severity,
 )
 
@@ -91,9 +92,15 @@ class Cycle(Feature):
                 self._execute,
                 target="goal id",
             ),
-            _about_plan("plan.approve", "let a plan that waits begin", self._approve, signed=True),
-            _about_plan("plan.reject", "cancel a plan that waits", self._reject, signed=True),
-            _about_plan("plan.cancel", "let no further step of a plan begin", self._cancel_plan),
+            _answered("plan.approve", "let a plan that waits begin", self._approve),
+            _answered("plan.reject", "cancel a plan that waits", self._reject),
+            CommandSpec(
+                "plan.cancel",
+                "let no further step of a plan begin",
+                AnswerArguments,
+                self._cancel_plan,
+                target="plan id",
+            ),
         )
 
     def views(self) -> Sequence[View]:
@@ -232,14 +239,12 @@ class Cycle(Feature):
         return summary(entity, self._config.safety)
 
 
-def _about_plan(
-    name: str,
-    summary: str,
-    run: Callable[[Turn, Command, AnswerArguments], None],
-    *,
-    signed: bool = False,
+def _answered(
+    name: str, summary: str, run: Callable[[Turn, Command, AnswerArguments], None]
 ) -> CommandSpec[AnswerArguments]:
-    return CommandSpec(name, summary, AnswerArguments, run, target="plan id", signed=signed)
+    return CommandSpec(
+        name, summary, AnswerArguments, run, target="plan id", signed=True, role=Role.APPROVER
+    )
 
 
 def _report(entity: Entity) -> Any:

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.core.kernel.turn import Turn
 from streams.errors import InvalidRecord, nearest
-from streams.records import Command
+from streams.records import Command, Role
 
 EVERYBODY = "*"
 """Entity of commands for all entities; such a command is written to every partition."""
@@ -55,6 +55,8 @@ class CommandSpec(Generic[A]):
     """Whether somebody must stand for it: ``issued_by``, or the argument ``by``."""
     everybody: bool = False
     """Whether it may be sent to the entity ``*``, for all entities."""
+    role: Role = Role.OPERATOR
+    """Who may send it over HTTP; on Kafka the access rules of the topic decide."""
     refusal: str = "invalid_arguments"
     """Reason of the dead letter when its arguments are wrong."""
 

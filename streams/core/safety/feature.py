@@ -14,7 +14,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.safety.commands import set_killed, set_mode, set_running
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
-from streams.records import Command
+from streams.records import Command, Role
 
 
 class ModeArguments(Arguments, frozen=True):
@@ -51,19 +51,26 @@ class Safety(Feature):
                 ModeArguments,
                 _set_mode,
                 everybody=True,
+                role=Role.ADMIN,
                 refusal="invalid_mode",
             ),
-            _switch("agent.start", "set and pursue goals again", NoArguments, _start),
+            _switch("agent.start", "set and pursue goals again", NoArguments, _start, Role.ADMIN),
             _switch("agent.stop", "set no goals, end running plans", NoArguments, _stop),
             _switch("agent.kill", "stop every action at once", KillArguments, _kill),
-            _switch("agent.release", "take the kill switch back", KillArguments, _release),
+            _switch(
+                "agent.release", "take the kill switch back", KillArguments, _release, Role.ADMIN
+            ),
         )
 
 
 def _switch(
-    name: str, summary: str, arguments: type[A], run: Callable[[Turn, Command, A], None]
+    name: str,
+    summary: str,
+    arguments: type[A],
+    run: Callable[[Turn, Command, A], None],
+    role: Role = Role.OPERATOR,
 ) -> CommandSpec[A]:
-    return CommandSpec(name, summary, arguments, run, everybody=True)
+    return CommandSpec(name, summary, arguments, run, everybody=True, role=role)
 
 
 def _change(turn: Turn, change: Callable[[Controls], Controls]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from streams.web.http.access import ANYBODY, CALLER, Caller, Tokens
 from streams.web.http.errors import Refused, refusal
 from streams.web.http.options import LOOPBACK_NAMES, WebOptions
 
@@ -23,12 +23,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 class Guard:
     """ASGI middleware in front of every route."""
 
-    def __init__(self, app: ASGIApp, options: WebOptions) -> None:
+    def __init__(self, app: ASGIApp, options: WebOptions, tokens: Tokens) -> None:
         self._app = app
+        self._tokens = tokens
         self._hosts = LOOPBACK_NAMES | {
             name.lower() for name in (options.host, *options.allowed_hosts)
         }
-        self._token = options.token.get_secret_value().encode() if options.token else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -52,8 +52,9 @@ class Guard:
                 value=scope["path"],
                 remedy="keys with control characters can only be listed",
             )
-        if self._token is not None and scope["path"] not in OPEN_PATHS:
-            self._check_token(scope, self._token)
+        scope[CALLER] = ANYBODY
+        if self._tokens.needed and scope["path"] not in OPEN_PATHS:
+            scope[CALLER] = self._caller(scope)
 
     def _check_host(self, scope: Scope) -> None:
         # A web page that rebinds its own name to this address sends that name here.
@@ -77,19 +78,20 @@ class Guard:
                 remedy="add the name to web.allowed_hosts if it is right",
             )
 
-    @staticmethod
-    def _check_token(scope: Scope, token: bytes) -> None:
+    def _caller(self, scope: Scope) -> Caller:
         values = _header(scope, b"authorization")
         scheme, _, shown = values[0].partition(" ") if len(values) == 1 else ("", "", "")
-        right = hmac.compare_digest(shown.strip().encode("latin-1"), token)
-        if scheme.lower() != "bearer" or not right:
+        found = self._tokens.caller(shown.strip())
+        if scheme.lower() != "bearer" or found is None:
             raise Refused(
                 401,
                 "a valid token is needed",
                 field="Authorization",
-                remedy="send 'Authorization: Bearer' with the token of web.token_file",
+                remedy="send 'Authorization: Bearer' with your token (goalstream token add), or "
+                "that of web.token_file",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+        return found
 
 
 def _header(scope: Scope, name: bytes) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from streams import __version__
+from streams.records import Role
 from streams.web.http.errors import MEDIA_TYPE, Problem
 from streams.web.http.routing import Operation, at
 
@@ -96,8 +97,9 @@ def _described(
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
-    if one.place.writes:
+    if one.place.role is not Role.VIEWER:
         described["security"] = [{"token": []}]
+        described["x-role"] = one.place.role.value
     return described
 
 

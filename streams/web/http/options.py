@@ -33,7 +33,9 @@ class WebOptions:
     port: int = 5003
     """0 to 65535; 0 lets the system choose."""
     token: SecretStr | None = None
-    """Bearer token that readers must show, also shown to peers; None asks for none."""
+    """Bearer token that is shown to peers, and taken from them and from readers."""
+    tokens_file: Path | None = None
+    """File of the tokens of people and services. With neither, no reader must show one."""
     peers: tuple[str, ...] = ()
     """The only workers this one may ask, e.g. ``http://worker-2:5003``; may contain its own
     address, so that all workers can share one list."""
@@ -46,12 +48,19 @@ class WebOptions:
             raise ConfigError(
                 "no such port", field="web.port", value=self.port, remedy="use 0 to 65535"
             )
-        if self.token is None and not is_loopback(self.host):
+        if self.token is None and self.tokens_file is None and not is_loopback(self.host):
             raise ConfigError(
                 "the views would be open to the network without a token",
                 field="web.host",
                 value=self.host,
                 remedy=f"set web.token_file ({_MAKE_TOKEN}), or listen on 127.0.0.1",
+            )
+        if self.peers and self.tokens_file is not None and self.token is None:
+            raise ConfigError(
+                "workers cannot ask one another: people have tokens, workers have none",
+                field="web.token_file",
+                value="",
+                remedy=_MAKE_TOKEN,
             )
         for name in self.allowed_hosts:
             _require_host_name(name)
@@ -64,12 +73,19 @@ class WebOptions:
         host: str = "127.0.0.1",
         port: int = 5003,
         token_file: str = "",
+        tokens_file: str = "",
         peers: Iterable[str] = (),
         allowed_hosts: Iterable[str] = (),
     ) -> WebOptions:
         """Options with the token read from ``token_file``; an empty name means no token."""
-        token = read_token(Path(token_file)) if token_file else None
-        return cls(host, port, token, tuple(peers), tuple(allowed_hosts))
+        return cls(
+            host=host,
+            port=port,
+            token=read_token(Path(token_file)) if token_file else None,
+            tokens_file=Path(tokens_file) if tokens_file else None,
+            peers=tuple(peers),
+            allowed_hosts=tuple(allowed_hosts),
+        )
 
 
 def is_loopback(host: str) -> bool:

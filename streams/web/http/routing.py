@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from streams.records import Role
+from streams.web.http.access import Caller, caller_of
 from streams.web.http.answers import Answer, Content, Events, response
 from streams.web.http.errors import Refused
 from streams.web.http.requests import body_as, is_hop, path_as, query, query_as
@@ -19,7 +21,7 @@ from streams.web.http.requests import body_as, is_hop, path_as, query, query_as
 FORECASTING, AUTONOMOUS = "/api/forecasting", "/api/autonomous"
 """What the paths of the two APIs begin with."""
 _ROUTES = "_routes"
-_PARTS = frozenset({"request", "query", "path", "body", "local"})
+_PARTS = frozenset({"request", "query", "path", "body", "local", "caller"})
 _Handler = TypeVar("_Handler", bound=Callable[..., Awaitable[object]])
 
 
@@ -33,8 +35,8 @@ class Place:
     """Of a good answer, the usual one first."""
     media_type: str
     """Of a good answer."""
-    writes: bool
-    """Whether it is refused while the worker has no token."""
+    role: Role
+    """What a caller must at least be."""
     lenient: bool
     """Whether unknown query names are taken."""
 
@@ -44,17 +46,18 @@ def at(
     path: str,
     *statuses: int,
     media_type: str = "application/json",
-    writes: bool = False,
+    role: Role = Role.VIEWER,
     lenient: bool = False,
 ) -> Callable[[_Handler], _Handler]:
     """Let a method of a resource answer ``method`` ``path`` (as Starlette writes it).
 
     Of these parameters it has those that it needs: ``query``, ``path`` and ``body``, each a
-    Message; ``local``, whether the question comes from another worker; ``request``. ``statuses``
-    are those of a good answer, the usual one first (200). ``writes`` refuses everybody while the
-    worker has no token. ``lenient`` takes unknown query names: probes and scrapers add their own.
+    Message; ``local``, whether the question comes from another worker; ``caller``, who asks;
+    ``request``. ``statuses`` are those of a good answer, the usual one first (200). ``role`` is
+    what a caller must at least be; more than a viewer is nobody while the worker has no token.
+    ``lenient`` takes unknown query names: probes and scrapers add their own.
     """
-    place = Place(method, path, statuses or (200,), media_type, writes, lenient)
+    place = Place(method, path, statuses or (200,), media_type, role, lenient)
 
     def decorate(handler: _Handler) -> _Handler:
         setattr(handler, _ROUTES, [place, *getattr(handler, _ROUTES, ())])
@@ -77,8 +80,9 @@ class Operation:
 
     async def answer(self, request: Request, *, writable: bool) -> Response:
         """Read the request, call the handler, write its answer. Refused for what does not fit."""
-        if self.place.writes and not writable:
-            raise _no_token()
+        caller, needed = caller_of(request), self.place.role
+        if caller.role.rank < needed.rank:
+            raise forbidden(caller, needed) if writable else _no_token()
         takes = self.takes
         given: dict[str, Any] = {}
         if "query" in takes:
@@ -91,6 +95,8 @@ class Operation:
             given["body"] = await body_as(request, takes["body"])
         if "local" in takes:
             given["local"] = is_hop(request)
+        if "caller" in takes:
+            given["caller"] = caller
         if "request" in takes:
             given["request"] = request
         return response(await self.handler(**given), self.place.statuses[0])
@@ -146,11 +152,22 @@ def _route(path: str, methods: dict[str, Operation], writable: bool) -> Route:
     return Route(path, handle, methods=list(methods))
 
 
+def forbidden(caller: Caller, needed: Role) -> Refused:
+    """403 for a caller whose role is too small."""
+    return Refused(
+        403,
+        f"the role {needed.value} is needed",
+        field="role",
+        value=caller.role.value,
+        remedy=f"ask with a token of that role, or let an admin make one for {caller.name}",
+    )
+
+
 def _no_token() -> Refused:
     return Refused(
         403,
-        "what changes anything is accepted from readers with a token only, and none is set",
-        field="web.token_file",
-        remedy="set web.token_file (openssl rand -hex 32 > FILE), restart, and send "
-        "'Authorization: Bearer' with the token",
+        "what changes anything is accepted from callers with a token only, and none is set",
+        field="web.tokens_file",
+        remedy="name a file in web.tokens_file, make a token with goalstream token add, restart, "
+        "and send 'Authorization: Bearer' with the token",
     )

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from streams.core.kernel.commands import EVERYBODY, ArgumentInfo, CommandSpec
+from streams.records import Role
 from streams.web.commands import Commands, RequestedAnswer
 from streams.web.group.source import ViewSource
+from streams.web.http.access import Caller
 from streams.web.http.requests import Message, Name, Text
 from streams.web.http.routing import at
 
@@ -22,8 +24,7 @@ class CommandRequest(Message, frozen=True, kw_only=True):
     target: Text = ""
     """Id of the goal or plan that is meant."""
     arguments: dict[str, str] = msgspec.field(default_factory=dict)
-    """As text; lists and maps are JSON."""
-    by: Text = ""
+    """As text; lists and maps are JSON. Who asks is told by the token."""
 
 
 class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,8 @@ class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it may be sent to the entity *."""
     signed: bool
     """Whether it must say who decides."""
+    role: str
+    """What a caller must at least be."""
 
 
 class CommandsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,21 +61,21 @@ class CommandDesk:
             commands=[_info(spec) for _, spec in sorted(self._source.known_commands().items())]
         )
 
-    @at("POST", "/api/commands", 202, writes=True)
-    async def send(self, body: CommandRequest) -> RequestedAnswer:
+    @at("POST", "/api/commands", 202, role=Role.OPERATOR)
+    async def send(self, body: CommandRequest, caller: Caller) -> RequestedAnswer:
         """Hand a command to the engine, checked as the engine checks it."""
         message = "the command is handed to the engine"
         if body.entity_id == EVERYBODY:
             return await self._commands.to_all(
-                body.command, message, arguments=body.arguments, by=body.by
+                body.command, message, caller=caller, arguments=body.arguments
             )
         return await self._commands.to_entity(
             body.entity_id,
             body.command,
             message,
+            caller=caller,
             target=body.target,
             arguments=body.arguments,
-            by=body.by,
         )
 
 
@@ -84,4 +87,5 @@ def _info(spec: CommandSpec[Any]) -> CommandInfo:
         arguments=spec.described(),
         for_all=spec.everybody,
         signed=spec.signed,
+        role=spec.role.value,
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from streams.errors import GoalstreamError
+from streams.records import Role
 from streams.web.commands import Commands, RequestedAnswer, Said, mode_arguments
 from streams.web.group.rows import Rows, ScopeRequest
 from streams.web.group.source import ViewSource
 from streams.web.group.summaries import Control, control_of
 from streams.web.group.sweep import Sweep
+from streams.web.http.access import Caller
 from streams.web.http.answers import Answer
 from streams.web.http.errors import Refused
-from streams.web.http.requests import Message, Name, Text, now_ms
+from streams.web.http.requests import Message, Name, now_ms
 from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
 
 _SERIES = "metric_state"
@@ -20,8 +22,6 @@ _SERIES = "metric_state"
 
 class AnalysisRequest(ScopeRequest, frozen=True, kw_only=True):
     """Whom to analyse now; without an entity all."""
-
-    by: Text = ""
 
 
 class ModeRequest(ScopeRequest, frozen=True, kw_only=True):
@@ -35,14 +35,12 @@ class ModeRequest(ScopeRequest, frozen=True, kw_only=True):
     """The mode is meant for goals of this type alone; * for all that are not named."""
     loop: str = ""
     """The mode is meant for this loop alone; * for all that are not named."""
-    by: Text = ""
 
 
 class KillRequest(Message, frozen=True, kw_only=True):
     """Why nothing is to be done any more."""
 
     reason: Name
-    by: Text = ""
 
 
 class ModeAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,56 +79,57 @@ class ControlPanel:
             entity = await self._rows.one("autonomy", query.entity_id, local=local)
         return ModeAnswer(system=await self._control(local), entity=entity)
 
-    @at("POST", f"{AUTONOMOUS}/mode", 202, writes=True)
-    async def set_mode(self, body: ModeRequest) -> RequestedAnswer:
+    @at("POST", f"{AUTONOMOUS}/mode", 202, role=Role.ADMIN)
+    async def set_mode(self, body: ModeRequest, caller: Caller) -> RequestedAnswer:
         """Permit more or less."""
         given = {"mode": body.mode, "goal_type": body.goal_type, "loop": body.loop}
         arguments = mode_arguments(given, body.autonomous)
         message = "the mode is handed to the engine; GET /api/autonomous/mode shows what is applied"
         if body.entity_id is None:
-            return await self._commands.to_all("mode.set", message, arguments=arguments, by=body.by)
+            return await self._commands.to_all(
+                "mode.set", message, caller=caller, arguments=arguments
+            )
         return await self._commands.to_entity(
-            body.entity_id, "mode.set", message, arguments=arguments, by=body.by
+            body.entity_id, "mode.set", message, caller=caller, arguments=arguments
         )
 
-    @at("POST", f"{AUTONOMOUS}/control/start", 202, 200, writes=True)
-    async def start(self, body: Said, local: bool) -> Answer[RequestedAnswer]:
+    @at("POST", f"{AUTONOMOUS}/control/start", 202, 200, role=Role.ADMIN)
+    async def start(self, body: Said, local: bool, caller: Caller) -> Answer[RequestedAnswer]:
         """Start the agent."""
-        return await self._run(body, local, running=True)
+        return await self._run(caller, local, running=True)
 
-    @at("POST", f"{AUTONOMOUS}/control/stop", 202, 200, writes=True)
-    async def stop(self, body: Said, local: bool) -> Answer[RequestedAnswer]:
+    @at("POST", f"{AUTONOMOUS}/control/stop", 202, 200, role=Role.OPERATOR)
+    async def stop(self, body: Said, local: bool, caller: Caller) -> Answer[RequestedAnswer]:
         """Stop the agent."""
-        return await self._run(body, local, running=False)
+        return await self._run(caller, local, running=False)
 
-    @at("POST", f"{AUTONOMOUS}/analysis/trigger", 202, writes=True)
-    @at("POST", f"{FORECASTING}/goals/analyze", 202, writes=True)
-    async def analyse(self, body: AnalysisRequest, local: bool) -> RequestedAnswer:
+    @at("POST", f"{AUTONOMOUS}/analysis/trigger", 202, role=Role.OPERATOR)
+    @at("POST", f"{FORECASTING}/goals/analyze", 202, role=Role.OPERATOR)
+    async def analyse(self, body: AnalysisRequest, local: bool, caller: Caller) -> RequestedAnswer:
         """Ask for an analysis now. Whether it succeeded is told by what comes of it."""
         entities = [body.entity_id] if body.entity_id else await self._measured(local)
         message = (
             f"an analysis is asked for, entities: {len(entities)}; GET /api/autonomous/status "
             "shows the last one"
         )
-        return await self._commands.to_entities(entities, "analysis.run", message, by=body.by)
+        return await self._commands.to_entities(entities, "analysis.run", message, caller=caller)
 
-    @at("POST", f"{AUTONOMOUS}/control/kill", 202, 200, writes=True)
-    async def kill(self, body: KillRequest) -> Answer[KillAnswer]:
+    @at("POST", f"{AUTONOMOUS}/control/kill", 202, 200, role=Role.OPERATOR)
+    async def kill(self, body: KillRequest, caller: Caller) -> Answer[KillAnswer]:
         """Stop this worker first, which needs no broker, then tell the others."""
-        by = f" ({body.by})" if body.by else ""
-        self._source.halt(f"{body.reason}{by}")
-        return await self._tell_all("agent.kill", body.reason, body.by)
+        self._source.halt(f"{body.reason} ({caller.name})")
+        return await self._tell_all("agent.kill", body.reason, caller)
 
-    @at("POST", f"{AUTONOMOUS}/control/release", 202, 200, writes=True)
-    async def release(self, body: Said) -> Answer[KillAnswer]:
+    @at("POST", f"{AUTONOMOUS}/control/release", 202, 200, role=Role.ADMIN)
+    async def release(self, body: Said, caller: Caller) -> Answer[KillAnswer]:
         """Take the stop back."""
         self._source.release()
-        return await self._tell_all("agent.release", body.reason, body.by)
+        return await self._tell_all("agent.release", body.reason, caller)
 
-    async def _tell_all(self, command: str, reason: str, by: str) -> Answer[KillAnswer]:
+    async def _tell_all(self, command: str, reason: str, caller: Caller) -> Answer[KillAnswer]:
         everywhere, message = True, "on this worker now, on the others once they read it"
         try:
-            await self._commands.to_all(command, "", arguments={"reason": reason}, by=by)
+            await self._commands.to_all(command, "", caller=caller, arguments={"reason": reason})
         except GoalstreamError as error:
             everywhere = False
             message = f"only on this worker, ask the others one by one: {error.message}"
@@ -142,14 +141,14 @@ class ControlPanel:
         )
         return Answer(body, 202 if everywhere else 200)
 
-    async def _run(self, said: Said, local: bool, *, running: bool) -> Answer[RequestedAnswer]:
+    async def _run(self, caller: Caller, local: bool, *, running: bool) -> Answer[RequestedAnswer]:
         control = await self._control(local)
         word = "runs" if running else "is stopped"
         unchanged = control.settled and control.running is running
         body = await self._commands.to_all(
             "agent.start" if running else "agent.stop",
             f"the agent {word} already" if unchanged else f"the agent {word} once this is applied",
-            by=said.by,
+            caller=caller,
             unchanged=unchanged,
         )
         return Answer(body, 200 if unchanged else 202)

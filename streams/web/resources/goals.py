@@ -22,12 +22,14 @@ from streams.records import (
     GoalType,
     Plan,
     Priority,
+    Role,
 )
 from streams.web.commands import Commands, RequestedAnswer, Said
 from streams.web.group.records import GoalPath, Records, age, as_record
 from streams.web.group.rows import Rows, RowsAnswer, RowsRequest, ScopeRequest, values
 from streams.web.group.summaries import counts
 from streams.web.group.sweep import Sweep, Swept, all_complete, all_unavailable
+from streams.web.http.access import Caller
 from streams.web.http.errors import MEDIA_TYPE, Problem, Refused
 from streams.web.http.requests import (
     Message,
@@ -120,8 +122,6 @@ class GoalMessage(Message, frozen=True, kw_only=True):
     metadata: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     goal_id: Text = ""
     """Give one to make repeats harmless; made up when empty."""
-    by: Text = ""
-    """Who asks: for what cannot be undone somebody else has to approve."""
     entity_type: Name = "service"
     correlation_id: Text = ""
 
@@ -206,18 +206,20 @@ class Goals:
         """The rule and the numbers behind the goal."""
         return explain(await self._found.goal(path, local=local))
 
-    @at("POST", OPEN, 202, writes=True)
-    async def create(self, body: GoalMessage) -> RequestedAnswer:
+    @at("POST", OPEN, 202, role=Role.OPERATOR)
+    async def create(self, body: GoalMessage, caller: Caller) -> RequestedAnswer:
         """Create a goal."""
         now = now_ms()
         fields = _fields(msgspec.structs.asdict(body), now)
         fields["goal_id"] = body.goal_id or str(uuid.uuid4())
-        fields["metadata"] = _signed(body.metadata, fields.pop("by"))
+        fields["metadata"] = _signed(body.metadata, caller.name)
         goal = Goal(**fields, timestamp=now, origin=GoalOrigin.USER, cause_kind=CauseKind.REQUEST)
         return await self._commands.goal(goal, "the goal is handed to the engine")
 
-    @at("PATCH", _GOAL, 202, writes=True)
-    async def change(self, path: GoalPath, body: GoalChange, local: bool) -> RequestedAnswer:
+    @at("PATCH", _GOAL, 202, role=Role.OPERATOR)
+    async def change(
+        self, path: GoalPath, body: GoalChange, local: bool, caller: Caller
+    ) -> RequestedAnswer:
         """Change a goal."""
         goal, now = await self._open_goal(path, local), now_ms()
         given = msgspec.structs.asdict(body)
@@ -229,28 +231,32 @@ class Goals:
                 field="body",
                 remedy="give at least one of " + ", ".join(given),
             )
-        if "metadata" in fields:
-            fields["metadata"] = _signed(fields["metadata"], goal.metadata.get(REQUESTER, ""))
+        # What cannot be undone is approved by somebody else than whoever changed the goal last.
+        fields["metadata"] = _signed(fields.get("metadata", goal.metadata), caller.name)
         changed = msgspec.structs.replace(goal, **fields, timestamp=now, revision=0)
         return await self._commands.goal(changed, "the change is handed to the engine")
 
-    @at("POST", f"{_GOAL}/cancel", 202, writes=True)
-    async def cancel(self, path: GoalPath, body: Said, local: bool) -> RequestedAnswer:
+    @at("POST", f"{_GOAL}/cancel", 202, role=Role.OPERATOR)
+    async def cancel(
+        self, path: GoalPath, body: Said, local: bool, caller: Caller
+    ) -> RequestedAnswer:
         """Cancel a goal."""
         goal = await self._open_goal(path, local)
         return await self._commands.to_entity(
             goal.entity_id,
             "goal.cancel",
             "the goal is to be cancelled; no further step of its plan starts",
+            caller=caller,
             target=goal.goal_id,
-            arguments={"by": body.by, "reason": body.reason},
-            by=body.by,
+            arguments={"reason": body.reason},
         )
 
-    @at("POST", f"{STORED}/{{goal_id}}/execute", 202, writes=True)
-    @at("POST", f"{STORED}/{{entity_id}}/{{goal_id}}/execute", 202, writes=True)
-    @at("POST", f"{_GOAL}/execute", 202, writes=True)
-    async def execute(self, path: GoalPath, body: ExecuteRequest, local: bool) -> RequestedAnswer:
+    @at("POST", f"{STORED}/{{goal_id}}/execute", 202, role=Role.OPERATOR)
+    @at("POST", f"{STORED}/{{entity_id}}/{{goal_id}}/execute", 202, role=Role.OPERATOR)
+    @at("POST", f"{_GOAL}/execute", 202, role=Role.OPERATOR)
+    async def execute(
+        self, path: GoalPath, body: ExecuteRequest, local: bool, caller: Caller
+    ) -> RequestedAnswer:
         """Ask for a plan now instead of at the next occasion."""
         goal = await self._open_goal(path, local)
         told = (
@@ -262,13 +268,9 @@ class Goals:
             goal.entity_id,
             "goal.execute",
             told,
+            caller=caller,
             target=goal.goal_id,
-            arguments={
-                "by": body.by,
-                "reason": body.reason,
-                "dry_run": "true" if body.dry_run else "",
-            },
-            by=body.by,
+            arguments={"reason": body.reason, "dry_run": "true" if body.dry_run else ""},
         )
 
     @at("PUT", f"{STORED}/{{goal_id:path}}/progress", 409, media_type=MEDIA_TYPE)
@@ -350,7 +352,7 @@ def _summary(goal: Goal, execution: ExecutionStatus | None) -> GoalSummary:
 def _signed(metadata: Mapping[str, str], by: str) -> dict[str, str]:
     """With who asked for the goal; what ``metadata`` says of that itself does not count."""
     rest = {name: text for name, text in metadata.items() if name != REQUESTER}
-    return rest | ({REQUESTER: by} if by else {})
+    return rest | {REQUESTER: by}
 
 
 def _fields(given: dict[str, Any], now: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from streams.records import Event, Metric, Record, Tag
+from streams.records import Event, Metric, Record, Role, Tag
 from streams.web.group.source import SeriesSource
 from streams.web.http.requests import Message, Millis, Name, millis_of, now_ms, out_of_range
 from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
@@ -102,17 +102,17 @@ class Ingest:
     def __init__(self, source: SeriesSource) -> None:
         self._source = source
 
-    @at("POST", f"{FORECASTING}/metrics", 202, writes=True)
+    @at("POST", f"{FORECASTING}/metrics", 202, role=Role.OPERATOR)
     async def metric(self, body: MetricMessage) -> WrittenAnswer:
         """Write a metric."""
         return await self._write("metrics", [_metric(body, now_ms())])
 
-    @at("POST", f"{AUTONOMOUS}/metrics", 202, writes=True)
+    @at("POST", f"{AUTONOMOUS}/metrics", 202, role=Role.OPERATOR)
     async def system_metric(self, body: SystemMetricMessage) -> WrittenAnswer:
         """Write a metric, of the whole system when it names no entity."""
         return await self.metric(body)
 
-    @at("POST", f"{FORECASTING}/metrics/batch", 202, writes=True)
+    @at("POST", f"{FORECASTING}/metrics/batch", 202, role=Role.OPERATOR)
     async def metrics(self, body: MetricBatch) -> WrittenAnswer:
         """Write metrics, all or none."""
         now = now_ms()
@@ -122,7 +122,7 @@ class Ingest:
         ]
         return await self._write("metrics", records)
 
-    @at("POST", f"{FORECASTING}/events", 202, writes=True)
+    @at("POST", f"{FORECASTING}/events", 202, role=Role.OPERATOR)
     async def event(self, body: EventMessage) -> WrittenAnswer:
         """Write an event."""
         event = Event(
@@ -137,7 +137,7 @@ class Ingest:
         )
         return await self._write("events", [event])
 
-    @at("POST", f"{AUTONOMOUS}/events", 202, writes=True)
+    @at("POST", f"{AUTONOMOUS}/events", 202, role=Role.OPERATOR)
     async def system_event(self, body: SystemEventMessage) -> WrittenAnswer:
         """Write an event, to the whole system when it names no entity."""
         return await self.event(body)

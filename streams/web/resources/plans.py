@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.records import Plan, PlanStatus
-from streams.web.commands import Commands, RequestedAnswer, Signed
+from streams.records import Plan, PlanStatus, Role
+from streams.web.commands import Commands, RequestedAnswer, Said
 from streams.web.group.records import PlanPath, Records
 from streams.web.group.rows import ScopeRequest
 from streams.web.group.sweep import Sweep, Swept
+from streams.web.http.access import Caller
 from streams.web.http.errors import Refused
 from streams.web.http.requests import now_ms, require_one_of
 from streams.web.http.routing import AUTONOMOUS, at
@@ -67,26 +68,32 @@ class Plans:
         """A plan."""
         return await self._found.plan(path, local=local)
 
-    @at("POST", f"{_PLAN}/approve", 202, writes=True)
-    async def approve(self, path: PlanPath, body: Signed, local: bool) -> RequestedAnswer:
+    @at("POST", f"{_PLAN}/approve", 202, role=Role.APPROVER)
+    async def approve(
+        self, path: PlanPath, body: Said, local: bool, caller: Caller
+    ) -> RequestedAnswer:
         """Approve a plan."""
         plan = await self._awaited(path, local)
-        return await self._decide(plan, body, "plan.approve", "the approval")
+        return await self._decide(plan, body, caller, "plan.approve", "the approval")
 
-    @at("POST", f"{_PLAN}/reject", 202, writes=True)
-    async def reject(self, path: PlanPath, body: Signed, local: bool) -> RequestedAnswer:
+    @at("POST", f"{_PLAN}/reject", 202, role=Role.APPROVER)
+    async def reject(
+        self, path: PlanPath, body: Said, local: bool, caller: Caller
+    ) -> RequestedAnswer:
         """Reject a plan."""
         plan = await self._awaited(path, local)
-        return await self._decide(plan, body, "plan.reject", "the refusal")
+        return await self._decide(plan, body, caller, "plan.reject", "the refusal")
 
-    async def _decide(self, plan: Plan, said: Signed, command: str, what: str) -> RequestedAnswer:
+    async def _decide(
+        self, plan: Plan, said: Said, caller: Caller, command: str, what: str
+    ) -> RequestedAnswer:
         return await self._commands.to_entity(
             plan.entity_id,
             command,
             f"{what} is handed to the engine",
+            caller=caller,
             target=plan.plan_id,
-            arguments={"by": said.by, "reason": said.reason},
-            by=said.by,
+            arguments={"reason": said.reason},
         )
 
     async def _awaited(self, path: PlanPath, local: bool) -> Plan:

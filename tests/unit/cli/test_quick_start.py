@@ -110,7 +110,7 @@ def test_a_misspelt_command_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("line", "suggested"),
     [
-        ("goalstream to", {"topics"}),
+        ("goalstream to", {"token", "topics"}),
         ("goalstream topics ", {"plan", "apply", "acls"}),
         ("goalstream consume forecasts --from ", {"beginning", "end"}),
     ],

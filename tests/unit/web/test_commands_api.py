@@ -36,12 +36,11 @@ async def test_a_command_is_written_as_it_was_asked_for(
         "entity_id": "shop",
         "target": "calm",
         "arguments": {"target_metric": "cpu", "target_value": "70"},
-        "by": "ann",
     }
     assert (await web.post("/api/commands", json=said)).status_code == 202
     (sent,) = source.commands()
     assert (sent.command, sent.entity_id, sent.target, sent.issued_by) == (
-        "goal.create", "shop", "calm", "ann",
+        "goal.create", "shop", "calm", "shared token",
     )  # fmt: skip
     assert sent.arguments == said["arguments"]
 
@@ -51,7 +50,8 @@ async def test_a_command_is_written_as_it_was_asked_for(
     [
         ({"command": "goal.make"}, "command", "goal."),
         ({"command": "goal.cancel", "entity_id": "*"}, "entity_id", "name it"),
-        ({"command": "plan.approve"}, "by", "say who decides"),
+        ({"command": "plan.approve", "arguments": {"by": "eve"}}, "arguments.by", "leave it out"),
+        ({"command": "plan.approve", "by": "eve"}, "by", "openapi"),
         ({"command": "goal.cancel", "arguments": {"raeson": "x"}}, "arguments.raeson", "reason"),
         ({"command": "goal.create", "arguments": {"target_metric": "a"}}, "arguments.*", "target"),
         (

@@ -31,7 +31,7 @@ async def test_manual_mode_shows_once_it_is_applied(
 ) -> None:
     wrong = await web.post(f"{API}/mode", json={"autonomous": "no"})
     before = (await web.get(f"{API}/status")).json()
-    response = await web.post(f"{API}/mode", json={"autonomous": False, "by": "ann"})
+    response = await web.post(f"{API}/mode", json={"autonomous": False})
     source.apply()
     after = (await web.get(f"{API}/status")).json()
 
@@ -42,7 +42,7 @@ async def test_manual_mode_shows_once_it_is_applied(
     assert (sent.command, sent.entity_id) == ("mode.set", EVERYBODY)
     assert sent.arguments == {"autonomous": "false"}
     assert (before["autonomous_mode"], after["autonomous_mode"]) == (True, False)
-    assert after["control"]["changed_by"] == "ann"
+    assert after["control"]["changed_by"] == "shared token"
 
 
 async def test_a_mode_for_one_goal_type(web: httpx.AsyncClient, source: AgentSource) -> None:
@@ -113,7 +113,7 @@ async def test_a_stopped_agent_runs_after_start(
     source.apply()
     before = (await web.get(f"{API}/status")).json()["running"]
 
-    response = await web.post(f"{API}/control/start", json={"by": "ann"})
+    response = await web.post(f"{API}/control/start", json={})
     source.apply()
 
     assert (before, response.status_code, response.json()["status"]) == (False, 202, "requested")
@@ -151,18 +151,18 @@ async def test_a_start_of_what_runs_changes_nothing(
 async def test_the_kill_switch_needs_no_broker(web: httpx.AsyncClient, source: AgentSource) -> None:
     source.broken = True
 
-    response = await web.post(f"{API}/control/kill", json={"reason": "smoke", "by": "ann"})
+    response = await web.post(f"{API}/control/kill", json={"reason": "smoke"})
 
-    assert (source.halt_reason, response.status_code) == ("smoke (ann)", 200)
+    assert (source.halt_reason, response.status_code) == ("smoke (shared token)", 200)
     body = response.json()
-    assert (body["halted"], body["everywhere"]) == ("smoke (ann)", False)
+    assert (body["halted"], body["everywhere"]) == ("smoke (shared token)", False)
     assert "no broker" in body["message"]
-    assert (await web.get(f"{API}/status")).json()["halted"] == "smoke (ann)"
+    assert (await web.get(f"{API}/status")).json()["halted"] == "smoke (shared token)"
 
 
 async def test_the_kill_switch_tells_everybody(web: httpx.AsyncClient, source: AgentSource) -> None:
     killed = await web.post(f"{API}/control/kill", json={"reason": "smoke"})
-    released = await web.post(f"{API}/control/release", json={"by": "ann"})
+    released = await web.post(f"{API}/control/release", json={})
 
     assert (killed.status_code, killed.json()["everywhere"]) == (202, True)
     assert (released.status_code, released.json()["halted"]) == (202, "")
@@ -197,7 +197,7 @@ async def test_an_analysis_of_one_or_all(
         source.put("metric_state", key, {})
 
     one = await web.post(path, json={"entity_id": "shop"})
-    every = await web.post(path, json={"by": "ann"})
+    every = await web.post(path, json={})
 
     assert (one.status_code, every.status_code) == (202, 202)
     assert {"status", "timestamp", "message"} <= set(one.json())

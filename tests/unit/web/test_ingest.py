@@ -282,8 +282,8 @@ async def test_without_a_token_file_nothing_is_written(path: str) -> None:
 
     response = await web.post(f"{API}{path}", json=METRIC)
 
-    assert error(response) == (403, "web.token_file")
-    assert "openssl" in response.json()["error"]["remedy"]
+    assert error(response) == (403, "web.tokens_file")
+    assert "goalstream token add" in response.json()["error"]["remedy"]
     assert source.topics == {}
 
 

@@ -26,7 +26,7 @@ LATER = 4_000_000_000_000
 SERIES = {"entity_id": "shop", "metric_name": "load"}
 METRIC = {"entity_id": "shop", "name": "load", "value": 1.5}
 EVENT = {"entity_id": "shop", "event_type": "backup"}
-SAID: dict[str, Any] = {"by": "ann", "reason": "because"}
+SAID: dict[str, Any] = {"reason": "because"}
 LIVE = ("GET", f"{AUTONOMOUS}/live", None)
 
 GOAL, STORED = f"{AUTONOMOUS}/goals/{{entity_id}}/{{goal_id}}", f"{FORECASTING}/goals"
@@ -96,7 +96,6 @@ QUESTIONS: dict[tuple[str, str], Any] = {
         "entity_id": "shop",
         "target": "g-1",
         "arguments": {"reason": "no longer wanted"},
-        "by": "ann",
     },
     ("GET", f"{AUTONOMOUS}/mode"): {"entity_id": "shop"},
     ("POST", f"{AUTONOMOUS}/mode"): {"mode": "observe"},

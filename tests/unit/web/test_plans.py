@@ -67,20 +67,12 @@ async def test_a_word_becomes_a_command(
 ) -> None:
     source.add_plan("p1", status=PlanStatus.WAITING, expires_at=FAR)
 
-    response = await web.post(f"{API}/plans/shop/p1/{word}", json={"by": "ann", "reason": "seen"})
+    response = await web.post(f"{API}/plans/shop/p1/{word}", json={"reason": "seen"})
 
     (sent,) = source.commands()
     assert response.status_code == 202
     assert (sent.command, sent.entity_id, sent.target) == (f"plan.{word}", "shop", "p1")
-    assert sent.arguments == {"by": "ann", "reason": "seen"}
-    assert sent.issued_by == "ann"
-
-
-async def test_a_word_needs_a_name(web: httpx.AsyncClient, source: AgentSource) -> None:
-    source.add_plan("p1", status=PlanStatus.WAITING, expires_at=FAR)
-
-    assert error(await web.post(f"{API}/plans/shop/p1/approve", json={})) == (422, "by")
-    assert source.topics == {}
+    assert (sent.arguments, sent.issued_by) == ({"reason": "seen"}, "shared token")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +88,7 @@ async def test_only_what_waits_for_a_person_has_an_answer(
 ) -> None:
     source.add_plan("p1", **fields)
 
-    response = await web.post(f"{API}/plans/shop/p1/approve", json={"by": "ann"})
+    response = await web.post(f"{API}/plans/shop/p1/approve", json={})
 
     assert error(response) == (409, "plan_id")
     assert words in response.json()["error"]["message"]

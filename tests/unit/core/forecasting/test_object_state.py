@@ -61,7 +61,8 @@ def test_what_is_put_together_is_equal(value: Any) -> None:
     made = through_bytes(value)
     assert made == value
     assert type(made) is type(value)
-    assert list(made) == list(value)
+    if not isinstance(value, (set, frozenset)):  # a set's order follows from how it grew
+        assert list(made) == list(value)
     assert getattr(made, "maxlen", None) == getattr(value, "maxlen", None)
     assert getattr(made, "default_factory", None) == getattr(value, "default_factory", None)
 
