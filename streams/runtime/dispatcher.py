@@ -129,6 +129,10 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(error)  # an outcome that cannot be published must not be forgotten
 
+    def forget(self) -> None:
+        """Outcomes that were not durable with their partitions are gone, and may be due again."""
+        self._published.clear()
+
     async def settle(self, seconds: float) -> int:
         """Wait up to ``seconds`` for running handlers; returns how many still run."""
         tasks = list(self._running.values())

@@ -152,7 +152,15 @@ class WorkerSection(Section):
     app_id: Annotated[str, KafkaName] = "goalstream"
     """Consumer group, and the first part of the changelog topics' names."""
     state_dir: Path = Path("state")
+    guarantee: Literal["exactly_once", "at_least_once"] = "at_least_once"
+    """exactly_once: outputs, state and offsets of a checkpoint are one Kafka transaction; who reads
+    the outputs sets ``isolation.level=read_committed``. The same for all workers of an app id."""
     checkpoint_seconds: Seconds = 1.0
+    output_seconds: Seconds = 0.1
+    """With exactly_once: longest that outputs wait for the checkpoint that lets them leave."""
+    transaction_seconds: Annotated[float, Field(ge=1, le=900)] = 15.0
+    """With exactly_once: longest that a checkpoint's transaction may take. Who gets the partitions
+    of a lost worker waits as long for the transaction that it left open."""
     batch_records: Count = 2000
     """Most records handed to the core at once."""
     cache_series: Count = 25_000
