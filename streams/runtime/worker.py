@@ -194,17 +194,19 @@ class Worker:
         )
         await asyncio.to_thread(encoder.prepare)
         decoders = {
-            source: MetricDecoder(registry)
+            source: MetricDecoder(schemas)
             if source == METRICS
-            else RecordDecoder(registry, RECORD_OF[source])
-            for source in INPUTS
+            else RecordDecoder(schemas, RECORD_OF[source])
+            for source, schemas in (
+                (source, registry.under(self.topology.topic(source).subject)) for source in INPUTS
+            )
         }
         self.engine = Engine(
             self.core,
             self.tables,
             outbox,
             checkpointer,
-            Wire(encoder, decoders, registry, name),
+            Wire(encoder, decoders, name),
             self.metrics,
         )
         self._checkpointer = checkpointer

@@ -113,20 +113,40 @@ class KafkaSection(Section):
                 message = f"does not go with security_protocol {self.security_protocol}"
                 remedy = "use security_protocol SSL or SASL_SSL"
                 raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
-        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
-            missing = "ssl_keyfile" if self.ssl_certfile else "ssl_certfile"
-            raise ConfigError(
-                "a client certificate needs both files", field=missing, value="", remedy="set it"
-            )
+        _require_both_files(self.ssl_certfile, self.ssl_keyfile)
         return self
+
+
+def _require_both_files(certfile: str, keyfile: str) -> None:
+    if bool(certfile) != bool(keyfile):
+        missing = "ssl_keyfile" if certfile else "ssl_certfile"
+        raise ConfigError(
+            "a client certificate needs both files", field=missing, value="", remedy="set it"
+        )
 
 
 class RegistrySection(Section):
     url: Annotated[str, AfterValidator(_checked_url)] = EMBEDDED
     """``embedded``: the schemas of the package with fixed ids; else a registry's address."""
     timeout_seconds: Seconds = 3.0
+    lookups_per_minute: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """How often the schemas of one topic are asked for, at most. A record with a schema id that is
+    not known yet may wait so long."""
     username: str = ""
     password_file: str = ""
+    ssl_cafile: str = ""
+    """Who vouches for the registry; empty for the authorities of the system."""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> Self:
+        for key in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            if getattr(self, key) and not self.url.startswith("https://"):
+                message, remedy = "goes with https only", "set registry.url to an https address"
+                raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
+        _require_both_files(self.ssl_certfile, self.ssl_keyfile)
+        return self
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:

@@ -13,7 +13,7 @@ from fastavro.types import Schema
 from streams.errors import InvalidRecord, UnknownName
 from streams.records import Record
 from streams.wire.framing import HEADER_SIZE, schema_id_of
-from streams.wire.registry import Registry
+from streams.wire.registry import Schemas
 from streams.wire.rejected import Problem, Raw, Reason
 from streams.wire.schemas import (
     Json,
@@ -46,12 +46,12 @@ class BodyReader:
 
     def __init__(
         self,
-        registry: Registry,
+        schemas: Schemas,
         record_type: type[Record],
         *,
         max_value_bytes: int = MAX_VALUE_BYTES,
     ) -> None:
-        self.registry = registry
+        self.schemas = schemas
         self.record_type = record_type
         self.max_value_bytes = max_value_bytes
         self._pairs: dict[int, _Pair] = {}
@@ -60,7 +60,7 @@ class BodyReader:
         """Schema ids that must be fetched before these messages can be read."""
         heads = {raw.value[:HEADER_SIZE] for raw in raws if raw.value}
         ids = {schema_id_of(head) for head in heads}
-        return self.registry.pending(id_ for id_ in ids if id_ is not None)
+        return self.schemas.pending(id_ for id_ in ids if id_ is not None)
 
     def read(self, value: bytes | None) -> Fields | Problem:
         """All fields of the record, times in ms; raises NotCached for an id never fetched."""
@@ -80,7 +80,7 @@ class BodyReader:
         if schema_id in self._pairs:
             return self._pairs[schema_id]
         try:
-            self._pairs[schema_id] = pair = self._resolve(self.registry.schema_of(schema_id))
+            self._pairs[schema_id] = pair = self._resolve(self.schemas.schema_of(schema_id))
         except UnknownName as error:
             return Problem(Reason.UNKNOWN_SCHEMA, str(error))
         except InvalidRecord as error:

@@ -316,10 +316,10 @@ def test_unknown_ids_are_told_and_nothing_is_decided_before_they_are_fetched() -
     assert decoder.unknown_ids(sent) == {1, 2}
     with pytest.raises(NotCached):
         decoder.decode(sent)
-    registry.fetch(1)
+    registry.fetch({1})
     with pytest.raises(NotCached):
         decoder.decode(sent)
-    registry.fetch(2)
+    registry.fetch({2})
     assert decoder.unknown_ids(sent) == set()
     assert len(decoder.decode(sent).batch) == 5
 

@@ -185,8 +185,8 @@ def test_unknown_ids_are_told_and_nothing_is_decided_before_they_are_fetched() -
     assert decoder.unknown_ids(sent) == {7, 8}
     with pytest.raises(NotCached, match="schema_id"):
         decoder.decode(sent)
-    registry.fetch(7)
-    registry.fetch(8)
+    registry.fetch({7})
+    registry.fetch({8})
     assert decoder.unknown_ids(sent) == set()
     assert [one.record for one in decoder.decode(sent).records] == [GOAL] * 3
 
