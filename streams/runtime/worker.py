@@ -196,7 +196,7 @@ class Worker:
         decoders = {
             source: MetricDecoder(schemas)
             if source == METRICS
-            else RecordDecoder(schemas, RECORD_OF[source])
+            else RecordDecoder(schemas, RECORD_OF[source], output_bytes=options.output_bytes)
             for source, schemas in (
                 (source, registry.under(self.topology.topic(source).subject)) for source in INPUTS
             )
@@ -219,6 +219,7 @@ class Worker:
             now_ms=self._now_ms,
             on_error=self.fail,
             halted=self.kill_switch.reason,
+            output_bytes=options.output_bytes,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(

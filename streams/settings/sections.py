@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from streams.core.kernel.checks import CENTURY_MS
 from streams.errors import ConfigError
+from streams.records.limits import MOST_OUTPUT_BYTES, OUTPUT_BYTES, TEXT_BYTES
 
 EMBEDDED = "embedded"
 MAX_SECONDS = CENTURY_MS // 1000
@@ -194,6 +195,9 @@ class WorkerSection(Section):
     """Modules that register action handlers."""
     handler_timeout_seconds: Seconds = 30.0
     handler_concurrency: Count = 16
+    output_bytes: Annotated[int, Field(ge=TEXT_BYTES, le=MOST_OUTPUT_BYTES)] = OUTPUT_BYTES
+    """Largest output, stack trace, input and context of an outcome. What a handler gives back is
+    cut to it; an outcome from elsewhere that has more is refused."""
     kill_switch_file: str = ""
     """While this file exists, no act of a plan starts; empty for ``halted`` in ``state_dir``."""
 

@@ -8,6 +8,7 @@ import msgspec
 
 from streams.core.kernel.batch import Positioned
 from streams.records import Record
+from streams.records.limits import MOST_OUTPUT_BYTES
 from streams.wire.body import MAX_VALUE_BYTES, BodyReader
 from streams.wire.checks import Checks
 from streams.wire.registry import Schemas
@@ -26,8 +27,12 @@ class RecordDecoder:
         record_type: type[Record],
         *,
         max_value_bytes: int = MAX_VALUE_BYTES,
+        output_bytes: int = MOST_OUTPUT_BYTES,
     ) -> None:
-        self._body = BodyReader(schemas, record_type, max_value_bytes=max_value_bytes)
+        """``output_bytes``: most of what a handler gave back."""
+        self._body = BodyReader(
+            schemas, record_type, max_value_bytes=max_value_bytes, output_bytes=output_bytes
+        )
         self._checks = Checks(record_type)
         self._record_type = record_type
 

@@ -161,8 +161,9 @@ def test_a_schema_under_another_subject_is_not_trusted(
     registry_url: str, registry: ConfluentRegistry, outsider: SchemaRegistryClient, unique: str
 ) -> None:
     """31 bytes with the id of a recursive schema ended the process with SIGSEGV."""
-    itself = {"name": "x", "type": {"type": "record", "name": "S", "fields": []}}
-    itself["type"]["fields"] = [{"name": "s", "type": ["null", "S"], "default": None}]
+    inner: dict[str, Any] = {"type": "record", "name": "S"}
+    inner["fields"] = [{"name": "s", "type": ["null", "S"], "default": None}]
+    itself = {"name": "x", "type": inner, "default": {"s": None}}
     evil = json.dumps({**schema_json(Event), "fields": [*schema_json(Event)["fields"], itself]})
     foreign = outsider.register_schema(f"{unique}-evil-value", Schema(evil, "AVRO"))
     registry.register(subject_name(unique), schema_json(Event))
@@ -213,10 +214,10 @@ def test_a_registry_that_restarts_while_schemas_change_loses_no_record(tmp_path:
     try:
         encoder = encoder_for(registry, {"goals": Goal})
         known = Message(encoder.encode(GOAL, "goals"))
-        newer_id = registry.register(subject_name("goals"), with_region(Goal))
         reading = ConfluentRegistry(stack.registry_url, timeout_seconds=2.0, lookups_per_minute=600)
         decoder = RecordDecoder(reading.under(subject_name("goals")), Goal)
         decoder.fetch(decoder.unknown_ids([known]))
+        newer_id = registry.register(subject_name("goals"), with_region(Goal))
 
         stack.stop_registry(kill=True)
         newer = Message(framed(newer_id, with_region(Goal), {**plain(GOAL), "region": "eu"}))

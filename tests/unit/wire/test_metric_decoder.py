@@ -207,6 +207,7 @@ POISON = {
         replace(GOOD, value=BODY[:5] + b"\xfe\x7f" + BODY[6:]), Reason.UNDECODABLE
     ),
     "not utf-8": (replace(GOOD, value=BODY.replace(b"percent", b"perc\xffnt")), Reason.UNDECODABLE),
+    "long name": (with_value(name="n" * 257), Reason.FIELD_TOO_LARGE),
     "trailing": (replace(GOOD, value=BODY + b"\0"), Reason.TRAILING_BYTES),
     "two in one": (replace(GOOD, value=BODY + BODY[5:]), Reason.TRAILING_BYTES),
     "no key": (replace(GOOD, key=None), Reason.MISSING_KEY),

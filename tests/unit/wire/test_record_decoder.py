@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.records import (
@@ -215,6 +216,9 @@ POISON = {
     "no body": (replace(GOOD, value=BODY[:5]), Reason.UNDECODABLE, "ends before"),
     "not utf-8": (
         replace(GOOD, value=BODY.replace(b"svc-1", b"svc\xff1")), Reason.UNDECODABLE, "utf-8"
+    ),
+    "long id": (
+        message(msgspec.structs.replace(GOAL, goal_id="g" * 257)), Reason.FIELD_TOO_LARGE, "goal_id"
     ),
     "another record": (replace(EVENT, topic="goals"), Reason.UNDECODABLE, "mismatch"),
     "microseconds": (
