@@ -6,7 +6,7 @@ worker dies between act and outcome, its successor first reads the outcomes up t
 is still open then is run again if the handler is idempotent, and ends as Interrupted if not.
 
 The kill switch is asked right before a handler starts, in the thread in which it will run, and
-needs nothing but this process. It stops the actions of plans; what a user asked for goes on.
+needs nothing but this process. It stops every action but those of handlers that are ``safe``.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ class Dispatcher:
         output_bytes: int = OUTPUT_BYTES,
     ) -> None:
         """``output_bytes`` is what is kept of what a handler gives back. ``halted`` says why no
-        action of a plan may start, "" when they may; it is called from several threads and must be
-        quick; when it raises, nothing starts."""
+        action may start, "" when they may; it is called from several threads and must be quick;
+        when it raises, nothing starts but what is safe."""
         self._handlers = handlers
         self._actions = actions
         self._slots = asyncio.Semaphore(concurrency)
@@ -192,7 +192,7 @@ class Dispatcher:
 
     async def _call(self, handler: Handler, action: Action) -> object:
         if inspect.iscoroutinefunction(handler.run):
-            self._require_unhalted(action)
+            self._require_unhalted(handler)
             return await handler.run(dict(action.params), action.goal_id)
         loop = asyncio.get_running_loop()
         returned = await loop.run_in_executor(self._threads, self._run_blocking, handler, action)
@@ -201,14 +201,14 @@ class Dispatcher:
 
     def _run_blocking(self, handler: Handler, action: Action) -> object:
         # Asked here and not before: all threads may hang in handlers that were given up.
-        self._require_unhalted(action)
+        self._require_unhalted(handler)
         try:
             return handler.run(dict(action.params), action.goal_id)
         except StopIteration as error:  # a future cannot carry this one
             raise RuntimeError("the handler raised StopIteration") from error
 
-    def _require_unhalted(self, action: Action) -> None:
-        if not action.plan_id:
+    def _require_unhalted(self, handler: Handler) -> None:
+        if handler.safe:
             return
         try:
             reason = self._halted()

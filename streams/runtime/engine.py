@@ -20,6 +20,7 @@ from streams.records import Action, Outcome, Record
 from streams.runtime.checkpoint import Checkpointer, Fenced
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox
+from streams.runtime.results import Results
 from streams.runtime.tables import TableSet
 from streams.runtime.transport import RawBatch
 from streams.wire.columns import MetricDecoder
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 DEAD_LETTER = "dead-letter"
 OUTCOMES = "outcomes"
+ANSWERED = frozenset({"commands", "goals"})
+"""Sources whose records people wait for."""
 STATES_AT_ONCE = 2_000
 """Stored states looked at before other work gets its turn."""
 SCHEMA_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -80,6 +83,7 @@ class Engine:
         self._wire = wire
         self._metrics = metrics
         self._held: list[Dispatch] = []
+        self.results = Results()
         self.saving = asyncio.Lock()
         """Held while a checkpoint runs."""
         self._advanced = asyncio.Event()
@@ -114,6 +118,9 @@ class Engine:
         part.advance(source, batch.records[-1].offset)
         self._publish(partition, applied)
         self._reject(partition, source, rejected, applied.rejections, batch.records)
+        if source in ANSWERED:
+            first, last = batch.records[0].offset, batch.records[-1].offset
+            self.results.note(source, partition, first, last, applied.rejections)
         self._count(source, len(batch.records), applied.skipped)
         if applied.dispatches:
             self._held += applied.dispatches
@@ -237,6 +244,7 @@ class Engine:
         self.partitions.clear()
         self._assigned.clear()
         self._held.clear()
+        self.results.forget()
         self._advanced.set()
 
     def assigned(self, outcomes: Mapping[int, Reading]) -> None:

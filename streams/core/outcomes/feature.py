@@ -12,6 +12,7 @@ from streams.core.kernel.names import EVENTS, METRICS
 from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
 from streams.core.metric.text import plain_text
+from streams.core.planning.config import ActionSpec
 from streams.records import Action, Outcome, Record
 
 KEPT_BYTES = 4_096
@@ -47,9 +48,15 @@ class ActionFeature(Feature):
     name = "actions"
     State = Actions
 
-    def __init__(self, outcomes_kept: int, duration_metric: str = "") -> None:
+    def __init__(
+        self,
+        outcomes_kept: int,
+        duration_metric: str = "",
+        catalogue: Mapping[str, ActionSpec] | None = None,
+    ) -> None:
         """``duration_metric``: metric that gets the run time of each action; empty for none."""
         self._kept = outcomes_kept
+        self._catalogue = catalogue or {}
         self._duration_metric = duration_metric
 
     def handlers(self) -> Mapping[type[Record], Handler]:
@@ -83,6 +90,14 @@ class ActionFeature(Feature):
 
     def _on_action(self, turn: Turn, action: Action) -> None:
         if action.dry_run:
+            return
+        spec = self._catalogue.get(action.action_type)
+        if spec is not None and not spec.reversible and not action.plan_id:
+            turn.reject(
+                "approval_needed",
+                f"{action.action_type!r} cannot be undone, so it runs as part of a plan that a "
+                "person has approved; ask for a goal that names it (actions)",
+            )
             return
         turn.emit(EVENTS, execution_event(turn, action))
         pending = PendingAction(action=action, accepted_at=turn.now)

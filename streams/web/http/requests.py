@@ -82,7 +82,7 @@ def query_as(request: Request, kind: type[_M]) -> _M:
 def path_as(request: Request, kind: type[_M]) -> _M:
     """The parts of the path as a message; a slash inside a part stands as %2F, as in keys."""
     parts = {name: unquote(part) for name, part in request.path_params.items()}
-    return message_of(parts, kind, strict=True)
+    return message_of(parts, kind, strict=False)
 
 
 def query_of(message: Message) -> dict[str, str]:

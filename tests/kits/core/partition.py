@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -151,10 +151,15 @@ def run_cut(
 
 
 class Bench:
-    """A partition over a memory store, fed record by record by tests that look at one rule."""
+    """A partition over a memory store, fed record by record by tests that look at one rule.
+
+    Every source may set goals by events, unless ``config`` names those that may.
+    """
 
     def __init__(self, config: CoreConfig | None = None) -> None:
-        self.config = config or CoreConfig()
+        config = config or CoreConfig()
+        sources = config.goals.goal_state_sources or ("*",)
+        self.config = replace(config, goals=replace(config.goals, goal_state_sources=sources))
         self.store = MemoryStore()
         self.partition = Partition(NUMBER, self.config, self.store)
         self._ends: dict[str, int] = {}
