@@ -15,7 +15,7 @@ from streams.core.kernel.emission import Dispatch, Rejection
 from streams.core.kernel.entity import decode_timers
 from streams.core.kernel.store import ENTITIES
 from streams.core.partition import METRICS, Applied, Partition
-from streams.errors import GoalstreamError, Unavailable
+from streams.errors import Unavailable
 from streams.records import Action, Outcome, Record
 from streams.runtime.checkpoint import Checkpointer, Fenced
 from streams.runtime.metrics import WorkerMetrics
@@ -28,7 +28,6 @@ from streams.wire.deadletters import dead_letter
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
-from streams.wire.registry import Registry
 from streams.wire.rejected import Rejected
 
 log = structlog.get_logger(__name__)
@@ -49,7 +48,6 @@ class Wire(NamedTuple):
     encoder: Encoder
     decoders: Mapping[str, MetricDecoder | RecordDecoder]
     """By logical source topic."""
-    registry: Registry
     topic_name: Callable[[str], str]
     """Kafka name of a logical topic."""
 
@@ -166,18 +164,16 @@ class Engine:
 
     async def _learn_schemas(self, decoder: Any, records: Sequence[Any]) -> None:
         """Fetch writer schemas that are not known yet; waits while the registry is away."""
-        for schema_id in decoder.unknown_ids(records):
-            for attempt in itertools.count():
-                try:
-                    await asyncio.to_thread(self._wire.registry.fetch, schema_id)
-                except Unavailable as error:
-                    pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
-                    log.warning("schema registry away", schema_id=schema_id, error=str(error))
-                    await asyncio.sleep(pause)
-                    continue
-                except GoalstreamError:
-                    pass  # a definite answer; the decoder rejects the records that it concerns
-                break
+        for attempt in itertools.count():
+            missing = decoder.unknown_ids(records)
+            if not missing:
+                return
+            try:
+                await asyncio.to_thread(decoder.fetch, missing)
+            except Unavailable as error:
+                pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
+                log.warning("schema registry away", schema_ids=len(missing), error=str(error))
+                await asyncio.sleep(pause)
 
     def _publish(self, partition: int, applied: Applied) -> None:
         for emission in applied.emissions:

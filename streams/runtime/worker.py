@@ -208,17 +208,19 @@ class Worker:
         )
         await asyncio.to_thread(encoder.prepare)
         decoders = {
-            source: MetricDecoder(registry)
+            source: MetricDecoder(schemas)
             if source == METRICS
-            else RecordDecoder(registry, RECORD_OF[source])
-            for source in INPUTS
+            else RecordDecoder(schemas, RECORD_OF[source], output_bytes=options.output_bytes)
+            for source, schemas in (
+                (source, registry.under(self.topology.topic(source).subject)) for source in INPUTS
+            )
         }
         self.engine = Engine(
             self.core,
             self.tables,
             outbox,
             checkpointer,
-            Wire(encoder, decoders, registry, name),
+            Wire(encoder, decoders, name),
             self.metrics,
         )
         self._checkpointer = checkpointer
@@ -231,6 +233,7 @@ class Worker:
             now_ms=self._now_ms,
             on_error=self.fail,
             halted=self.kill_switch.reason,
+            output_bytes=options.output_bytes,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(

@@ -69,7 +69,7 @@ class Rig:
             as_any(self.tables),
             self.outbox,
             self.checkpointer,
-            Wire(ENCODER, decoders, self.registry, topic_name),
+            Wire(ENCODER, decoders, topic_name),
             self.metrics,
         )
         self.engine.epoch = lambda: self.epoch
