@@ -1,8 +1,8 @@
 """Nothing more is begun when acts do not do what they should.
 
 The circuit breaker of Nygard's "Release It!", fed by what Dhalion measures: whether an action
-helped. It opens when too many of the latest acts did not, stays open for a while, and then lets one plan
-through; what becomes of that one closes it or opens it again.
+helped. It opens when too many of the latest acts did not, stays open for a while, and then lets
+one plan through; what becomes of that one closes it or opens it again.
 """
 
 from __future__ import annotations
