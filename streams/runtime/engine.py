@@ -89,6 +89,7 @@ class Engine:
         self.epoch: Callable[[], int] = int
         """Current epoch of the consumer."""
         self._assigned: dict[int, Reading] = {}
+        self._halted = False
         self.batches = 0
         """Batches applied since start."""
         self.dispatcher: Dispatching | None = None
@@ -103,7 +104,7 @@ class Engine:
         await self._learn_schemas(decoder, batch.records)
         async with self.saving:
             pass  # each step of a running checkpoint would have to wait behind a whole batch
-        if batch.epoch != self.epoch():
+        if batch.epoch != self.epoch() or self._halted:
             return
         # From here to the outbox nothing awaits: state and emissions change together.
         part = self.partition(partition)
@@ -125,6 +126,10 @@ class Engine:
         await self._outbox.send()
         if self._is_full(part):
             await self._make_room(part)
+
+    def halt(self) -> None:
+        """Apply and store nothing any more: state in memory may be half changed."""
+        self._halted = True
 
     def partition(self, number: int) -> Partition:
         """State of a partition that this worker owns; begun when it is first asked for."""
@@ -227,7 +232,10 @@ class Engine:
             await self._store(everything=True)
 
     async def _store(self, *, everything: bool) -> bool:
-        """False when the partitions are another worker's already; they will be taken away."""
+        """False when nothing was stored: the partitions are another worker's already and will be
+        taken away, or the engine is halted."""
+        if self._halted:
+            return False
         try:
             await self._checkpointer.run(self.partitions, everything=everything)
         except Fenced:

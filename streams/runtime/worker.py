@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,15 +14,17 @@ import structlog
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from streams.errors import Stalled
+from streams.errors import GoalstreamError, Stalled
 from streams.runtime.admin import Cluster
 from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
 from streams.runtime.catalogue import core_config
 from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
-from streams.runtime.dispatcher import Dispatcher
+from streams.runtime.dispatcher import Dispatcher, is_cancelled
+from streams.runtime.ending import facts
 from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
+from streams.runtime.failures import named
 from streams.runtime.handlers import HandlerRegistry, load_handlers
 from streams.runtime.kill_switch import KillSwitch
 from streams.runtime.lock import StateLock
@@ -54,6 +57,10 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _ignore(_error: GoalstreamError) -> None:
+    return
+
+
 class Worker:
     """Lives in one asyncio loop from ``start`` to ``stop``; not to be started twice."""
 
@@ -64,10 +71,13 @@ class Worker:
         handlers: HandlerRegistry | None = None,
         registry: CollectorRegistry | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
+        on_failure: Callable[[GoalstreamError], None] = _ignore,
     ) -> None:
-        """``now_ms`` dates outcomes; a replay of old records gives the time of its records."""
+        """``now_ms`` dates outcomes; a replay of old records gives the time of its records.
+        ``on_failure`` is told at once what ``wait`` will raise when its turn comes."""
         self.settings = settings
         self._now_ms = now_ms
+        self._on_failure = on_failure
         options = settings.worker
         self.collector = registry or CollectorRegistry()
         self.metrics = WorkerMetrics(self.collector)
@@ -100,16 +110,36 @@ class Worker:
         try:
             await self._build()
             self._failure = asyncio.get_running_loop().create_future()
-            await self.app.start()
+            self._spawn(self._watch(), "watchdog")
+            await self._start_app(self._failure)
         except BaseException:
             self._release()
             raise
         self._spawn(self._checkpoints(), "checkpoints")
         self._spawn(self._requested_checkpoints(), "requested checkpoints")
-        pace = self.settings.worker.tick_seconds
-        ticking = keep_ticking(self.engine, self.owned, self.publisher, self._now_ms, pace)
-        self._spawn(ticking, "ticks")
-        self._spawn(self._watch(), "watchdog")
+        options = self.settings.worker
+        ticking = keep_ticking(
+            self.engine,
+            self.owned,
+            self.publisher,
+            self._now_ms,
+            options.tick_seconds,
+            options.stall_seconds,
+        )
+        self._spawn(ticking, "timers")
+
+    async def _start_app(self, failure: asyncio.Future[None]) -> None:
+        """Faust that is cut off while it starts neither runs nor ends: first start, then stop."""
+        starting = asyncio.create_task(self.app.start())
+        try:
+            await asyncio.wait({starting, failure}, return_when=asyncio.FIRST_COMPLETED)
+            if failure.done():
+                failure.result()
+        except BaseException:
+            await asyncio.wait({starting})
+            await self.app.stop()
+            raise
+        await starting
 
     async def wait(self) -> None:
         """Return when ``stop`` was called; raise what brought the worker down otherwise."""
@@ -149,11 +179,20 @@ class Worker:
         self._resources.close()
         self._lock.release()
 
-    def fail(self, error: BaseException) -> None:
-        """Something broke that must not be survived: ``wait`` raises it."""
-        if self._failure is not None and not self._failure.done():
-            log.error("worker failed", error=repr(error))
-            self._failure.set_exception(error)
+    def fail(self, error: BaseException, stage: str) -> None:
+        """Something broke that must not be survived: ``wait`` raises it.
+
+        From here on nothing is applied or stored: the state in memory may be half changed.
+        """
+        if self._failure is None or self._failure.done():
+            return
+        failure = named(error, stage)
+        self.engine.halt()
+        self._on_failure(failure)
+        # A batch that will never be acknowledged must not hold the partitions back.
+        self.app.conf.stream_wait_empty = False
+        log.error("worker failed", **facts(failure), exc_info=failure.__cause__)
+        self._failure.set_exception(failure)
 
     def _check_topics(self) -> None:
         counts = Cluster(self.settings.librdkafka()).partition_counts()
@@ -215,7 +254,7 @@ class Worker:
             timeout_seconds=options.handler_timeout_seconds,
             agent_name=options.app_id,
             now_ms=self._now_ms,
-            on_error=self.fail,
+            on_error=partial(self.fail, stage="outcome of an action"),
             halted=self.kill_switch.reason,
         )
         self.engine.dispatcher = self._dispatcher
@@ -245,9 +284,12 @@ class Worker:
     async def _handle(self, source: str, partition: int, batch: RawBatch) -> None:
         try:
             await self.engine.handle(source, partition, batch)
-        except Exception as error:
+        except BaseException as error:
+            if is_cancelled():
+                raise
             # An agent that went on would lose this batch; the process ends and reads it again.
-            self.fail(error)
+            first, last = batch.records[0].offset, batch.records[-1].offset
+            self.fail(error, f"batch of {source}, partition {partition}, offsets {first} to {last}")
             await asyncio.Event().wait()
 
     async def _hand_over(self) -> None:
@@ -255,20 +297,20 @@ class Worker:
         self.metrics.rebalances.inc()
         limit = self.settings.worker.handover_seconds
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as timer:
                 await self._dispatcher.settle(limit / 2)
                 await self.engine.last_checkpoint()
-        except TimeoutError:
-            self.fail(
-                Stalled(
+        except BaseException as error:
+            if is_cancelled():
+                raise
+            if isinstance(error, TimeoutError) and timer.expired():
+                error = Stalled(
                     f"partitions could not be handed over within {limit:.0f} s",
                     field="worker.handover_seconds",
                     value=limit,
                     remedy="the process ends; its successor reads again what was not committed",
                 )
-            )
-        except Exception as error:
-            self.fail(error)
+            self.fail(error, "hand-over of partitions")
         finally:
             self.engine.forget()
 
@@ -276,7 +318,7 @@ class Worker:
         consumer = self.app.batches
         consumer.stop_flow()
         consumer.epoch += 1
-        if self._failure is not None and self._failure.done():
+        if self.failure is not None:
             return  # what broke may have left state half applied: better read it again
         await self._hand_over()
         await self._dispatcher.stop()
@@ -299,13 +341,15 @@ class Worker:
     # -- loops --------------------------------------------------------------------------------
 
     def _spawn(self, loop: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(loop, name=name)
-        task.add_done_callback(self._ended)
-        self._tasks.append(task)
+        self._tasks.append(asyncio.create_task(self._guarded(loop, name), name=name))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
+    async def _guarded(self, loop: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await loop
+        except BaseException as error:
+            if is_cancelled():
+                raise
+            self.fail(error, name)
 
     async def _checkpoints(self) -> None:
         while True:
@@ -321,7 +365,7 @@ class Worker:
     async def _checkpoint(self) -> None:
         try:
             await self.engine.checkpoint()
-        except Exception:
+        except BaseException:
             self.metrics.checkpoints.labels("failed").inc()
             raise
         self.metrics.checkpoints.labels("ok").inc()
