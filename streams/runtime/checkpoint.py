@@ -17,6 +17,7 @@ from streams.errors import Unavailable
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import CommitPositions, Source
+from streams.runtime.sealed import sealed
 from streams.runtime.tables import TableSet
 
 
@@ -81,7 +82,7 @@ class Checkpointer:
         self._begun += 1
         started = time.perf_counter()
         budget = None if everything else self._limits.model_bytes // max(1, len(partitions))
-        taken = {number: part.snapshot(budget) for number, part in partitions.items()}
+        taken = {number: sealed(part.snapshot(budget)) for number, part in partitions.items()}
         ticket = self.positions.open(self._sources(taken))
         written = await self._store(taken)
         positions = self.positions.close(ticket)

@@ -177,12 +177,13 @@ class Engine:
 
     def _publish(self, partition: int, applied: Applied) -> None:
         for emission in applied.emissions:
-            self._send(emission.topic, partition, emission.record)
+            self.send(emission.topic, partition, emission.record)
         for feature in applied.dropped:
             log.warning("a slice could not be read and begins anew", feature=feature)
             self._metrics.state_dropped.labels(feature).inc()
 
-    def _send(self, topic: str, partition: int, record: Record) -> None:
+    def send(self, topic: str, partition: int, record: Record) -> None:
+        """Queue a record for a logical topic."""
         name = self._wire.topic_name(topic)
         value = self._wire.encoder.encode(record, name)
         self._outbox.add(name, partition, key_of(record), value)
@@ -201,7 +202,7 @@ class Engine:
             by_offset = {record.offset: record for record in records}
             rejected += [Rejected(by_offset[r.offset], r.reason, r.detail) for r in refused]
         for item in sorted(rejected, key=lambda item: item.raw.offset):
-            self._send(DEAD_LETTER, partition, dead_letter(item))
+            self.send(DEAD_LETTER, partition, dead_letter(item))
             self._metrics.dead_letters.labels(source, item.reason).inc()
 
     def _count(self, source: str, records: int, skipped: int) -> None:
@@ -272,7 +273,7 @@ class Engine:
         return part is not None and part.is_pending(action)
 
     async def publish(self, partition: int, outcome: Outcome) -> None:
-        self._send(OUTCOMES, partition, outcome)
+        self.send(OUTCOMES, partition, outcome)
         self._metrics.actions.labels(outcome.status.value).inc()
         await self._outbox.send()
 

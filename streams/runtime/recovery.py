@@ -3,13 +3,16 @@
 Faust reads a changelog record by record through its streams. Here a consumer of its own reads
 tens of thousands of records a second straight into RocksDB batches, up to the end that Faust has
 just determined, after which Faust finds nothing left to do.
+
+A value that fails its checksum is not stored, and nothing newer is taken for it: unless a later
+record replaces it, the restore ends with an error after everything else is read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import structlog
@@ -19,6 +22,8 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from streams.errors import Stalled
+from streams.runtime.flawed import Flawed, all_damaged, flaw_of
+from streams.runtime.kafka import as_received
 from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.tables import TableSet
@@ -49,16 +54,20 @@ class ChangelogReader:
         self.expected = 0
         """Records that the running or last restore had to apply, by offsets."""
         self.active = False
+        self.report: Callable[[Sequence[Flawed]], Awaitable[None]] = _unreported
+        """Told of damaged values before the restore fails."""
+        self._flawed: dict[tuple[TP, bytes], Flawed] = {}
 
     async def restore(self, from_: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
         """Apply records after ``from_`` up to and including ``ends``, per changelog partition.
 
-        Raises Stalled when nothing arrives for a while.
+        Raises Stalled when nothing arrives for a while, StateError when values are damaged.
         """
         behind = {tp: from_[tp] for tp in from_ if ends.get(tp, -1) > from_[tp]}
         if not behind:
             return
         started = time.monotonic()
+        self._flawed.clear()
         self.restored, self.expected = 0, sum(ends[tp] - at for tp, at in behind.items())
         log.info("restoring tables", records=self.expected)
         consumer = Consumer(
@@ -81,6 +90,10 @@ class ChangelogReader:
         finally:
             self.active = False
             await asyncio.to_thread(consumer.close)
+        if self._flawed:
+            flawed = list(self._flawed.values())
+            await self.report(flawed)
+            raise all_damaged(flawed)
         seconds = time.monotonic() - started
         self._metrics.recovery_seconds.set(seconds)
         log.info("tables restored", records=self.restored, seconds=round(seconds, 3))
@@ -124,8 +137,27 @@ class ChangelogReader:
         table = self._tables.by_changelog(tp.topic)
         if table is None:
             return
-        writes = ((cast(bytes, message.key()), message.value()) for message in messages)
-        self._tables.store(table, tp.partition, writes, messages[-1].offset())
+        writes = [
+            (cast(bytes, message.key()), message.value())
+            for message in messages
+            if self._is_whole(tp, table, message)
+        ]
+        # An offset beyond a damaged value would say that the store holds it.
+        held = any(at == tp for at, _ in self._flawed)
+        self._tables.store(table, tp.partition, writes, None if held else messages[-1].offset())
+
+    def _is_whole(self, tp: TP, table: str, message: Message) -> bool:
+        place = tp, cast(bytes, message.key())
+        flawed = flaw_of(table, as_received(message))
+        if flawed is None:
+            self._flawed.pop(place, None)
+            return True
+        self._flawed[place] = flawed
+        return False
+
+
+async def _unreported(_flawed: Sequence[Flawed]) -> None:
+    return
 
 
 class BatchRecovery(Recovery):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,9 @@ from streams.runtime.checkpoint import Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.dispatcher import Dispatcher, is_cancelled
 from streams.runtime.ending import facts
-from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
+from streams.runtime.engine import DEAD_LETTER, METRICS, OUTCOMES, Engine, Reading, Wire
 from streams.runtime.failures import named
+from streams.runtime.flawed import DAMAGED_STATE, Flawed
 from streams.runtime.handlers import HandlerRegistry, load_handlers
 from streams.runtime.kill_switch import KillSwitch
 from streams.runtime.lock import StateLock
@@ -42,8 +43,10 @@ from streams.runtime.warmup import warm_up
 from streams.runtime.watchdog import Pulse, Watchdog
 from streams.settings import Settings
 from streams.wire.columns import MetricDecoder
+from streams.wire.deadletters import dead_letter
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
+from streams.wire.rejected import Rejected
 from streams.wire.topology import INPUTS, RECORD_OF
 
 log = structlog.get_logger(__name__)
@@ -213,10 +216,13 @@ class Worker:
         )
         self.app.before_stop = self._last_checkpoint
         self.tables = TableSet(self.app, self.topology.partitions)
+        self.tables.on_set_aside = lambda table: self.metrics.stores_rebuilt.labels(table).inc()
+        self.tables.on_damage = partial(self.fail, stage="read of stored state")
         client = settings.librdkafka()
         self.changelogs = ChangelogReader(self.tables, client, self.metrics)
         self.app.changelogs = self.changelogs
-        outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
+        self.changelogs.report = self._report_flawed
+        self._outbox = outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
         checkpointer = Checkpointer(
             self.tables,
             outbox,
@@ -333,6 +339,13 @@ class Worker:
         self.engine.assigned(
             {tp.partition: Reading(max(committed.get(tp, 0), begins[tp]), ends[tp]) for tp in tps}
         )
+
+    async def _report_flawed(self, flawed: Sequence[Flawed]) -> None:
+        for each in flawed:
+            letter = dead_letter(Rejected(each.message, DAMAGED_STATE, each.reason))
+            self.engine.send(DEAD_LETTER, each.message.partition, letter)
+            self.metrics.dead_letters.labels(each.table, DAMAGED_STATE).inc()
+        await self._outbox.flush()
 
     async def _commit(self, positions: Mapping[Source, int]) -> bool:
         offsets = {TP(source.topic, source.partition): at for source, at in positions.items()}

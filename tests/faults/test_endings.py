@@ -11,6 +11,10 @@ from typing import IO
 
 import pytest
 
+from tests.kits.kafka import breaking_handlers
+from tests.kits.kafka.deployment import PARTITIONS, Deployment, WorkerProcess, until
+from tests.kits.kafka.ledger import begin
+from tests.kits.kafka.verifier import verify
 from tests.kits.runtime.broken_worker import LIMITS, STAGES, all_kinds
 
 pytestmark = pytest.mark.timeout(120)
@@ -83,3 +87,28 @@ def test_a_worker_that_breaks_ends(forge: Forge, stage: str, kind: str, tmp_path
     assert named or told
     if kind in REMEDIES and stage != "recovery":
         assert REMEDIES[kind] in named[0]["remedy"]
+
+
+@pytest.mark.parametrize("kind", ["raise", "block"])
+def test_the_partitions_of_a_worker_that_breaks_go_to_others(
+    deployment: Deployment, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = deployment.worker("a").start().wait_ready()
+    ledger = begin(deployment)
+    monkeypatch.setenv(breaking_handlers.KIND, kind)
+    limits = {"stop_seconds": 10, "handover_seconds": 5, "stall_seconds": 5}
+    b = deployment.worker(
+        "b", {"worker": {"handlers": [breaking_handlers.__name__], **limits}}
+    ).start()
+    until(lambda: b.is_ready() and a.is_ready() and bool(owned(b)), "b owns something")
+    ledger.send(20_000)
+    assert b.wait_ended(25) == 1
+    assert "worker failed" in b.text()
+    until(lambda: len(owned(a)) == PARTITIONS, "a owns all partitions")
+    deployment.wait_committed()
+    a.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
+def owned(worker: WorkerProcess) -> list[int]:
+    return worker.get("/partitions").json()["owned"]
