@@ -48,6 +48,7 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     except GoalstreamError as error:
         return [*findings, _failure("settings", error)]
     findings.append(Finding("settings", Status.OK, "valid"))
+    findings.append(guarantee(settings.worker.guarantee))
     findings += _broker(settings, topology)
     findings += _registry(settings, topology)
     findings.append(state_directory(settings.worker.state_dir))
@@ -56,6 +57,18 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     if settings.web.tokens_file:
         findings.append(tokens(Path(settings.web.tokens_file)))
     return findings
+
+
+def guarantee(name: str) -> Finding:
+    """What is promised, and what whoever reads the outputs has to do for it."""
+    if name == "exactly_once":
+        return Finding(
+            "guarantee",
+            Status.OK,
+            f"{name}: every reader of the outputs sets isolation.level=read_committed, or it "
+            "sees what is taken back",
+        )
+    return Finding("guarantee", Status.OK, f"{name}: after a crash outputs repeat, with their ids")
 
 
 def _failure(check: str, error: GoalstreamError) -> Finding:

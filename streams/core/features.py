@@ -56,5 +56,5 @@ def _own(config: CoreConfig) -> Sequence[Feature]:
         Transfer(book, patterns),
         Learning(config.learning),
         Cycle(config, book, permissions),
-        ActionFeature(config.outcomes_kept, config.duration_metric),
+        ActionFeature(config.outcomes_kept, config.duration_metric, config.actions),
     )

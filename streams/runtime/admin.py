@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -73,6 +74,23 @@ class Cluster:
     def partition_counts(self) -> dict[str, int]:
         """Every topic of the cluster and how many partitions it has."""
         return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Offset behind the newest record of each (topic, partition), also where a transaction
+        may still take that record away."""
+        latest = cast(OffsetSpec, OffsetSpec.latest())
+        asked = {TopicPartition(*place): latest for place in partitions}
+        if not asked:
+            return {}
+        futures = self._admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=self._timeout,
+        )
+        return {
+            (at.topic, at.partition): self._wait(future, f"list offsets of {at.topic}").offset
+            for at, future in futures.items()
+        }
 
     def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create topics; one that another process just created is fine."""

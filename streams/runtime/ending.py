@@ -33,6 +33,8 @@ LAST_WORDS_SECONDS = 1.0
 """What the last log line may take: whoever reads the log may have stopped to."""
 NATIVE_SECONDS = 5.0
 """How often ``faulthandler`` is told that the interpreter runs."""
+NATIVE_PATIENCE_SECONDS = 30.0
+"""How much later than this thread it would act: a busy machine may keep this thread waiting."""
 
 
 def end_process(code: int) -> None:
@@ -119,7 +121,7 @@ class Ending:
         while not self._over.is_set():
             if (now := time.monotonic()) >= native:
                 native = now + NATIVE_SECONDS
-                patience = NATIVE_SECONDS + self._stall_seconds + self._stop_seconds
+                patience = NATIVE_PATIENCE_SECONDS + self._stall_seconds + self._stop_seconds
                 _end_if_the_interpreter_stands(patience)
             if select.select([signals], [], [], TICK_SECONDS)[0]:
                 self._take(signals.recv(64))

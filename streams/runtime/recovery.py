@@ -57,11 +57,15 @@ class ChangelogReader:
         self.report: Callable[[Sequence[Flawed]], Awaitable[None]] = _unreported
         """Told of damaged values before the restore fails."""
         self._flawed: dict[tuple[TP, bytes], Flawed] = {}
+        self.rebuilds = False
+        """Whether a table ahead of its changelog is worth less than the changelog: it is where
+        tables are written after what they hold was committed."""
 
     async def restore(self, from_: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
         """Apply records after ``from_`` up to and including ``ends``, per changelog partition.
 
-        Raises Stalled when nothing arrives for a while, StateError when values are damaged.
+        It waits for the end of a transaction that a lost worker left there. Raises Stalled when
+        nothing arrives for a while, StateError when values are damaged.
         """
         behind = {tp: from_[tp] for tp in from_ if ends.get(tp, -1) > from_[tp]}
         if not behind:
@@ -86,7 +90,7 @@ class ChangelogReader:
             consumer.assign(
                 [TopicPartition(tp.topic, tp.partition, at + 1) for tp, at in behind.items()]
             )
-            await self._read(consumer, set(behind))
+            await self._read(consumer, {tp: ends[tp] for tp in behind})
         finally:
             self.active = False
             await asyncio.to_thread(consumer.close)
@@ -98,7 +102,7 @@ class ChangelogReader:
         self._metrics.recovery_seconds.set(seconds)
         log.info("tables restored", records=self.restored, seconds=round(seconds, 3))
 
-    async def _read(self, consumer: Consumer, open_: set[TP]) -> None:
+    async def _read(self, consumer: Consumer, open_: dict[TP, int]) -> None:
         heard = time.monotonic()
         while open_:
             messages = await asyncio.to_thread(consumer.consume, POLL_RECORDS, POLL_SECONDS)
@@ -111,11 +115,26 @@ class ChangelogReader:
                     value=sorted({tp.topic for tp in open_}),
                     remedy="check the broker and the retention of these topics, then restart",
                 )
-            open_ -= self._apply(messages)
+            for tp, read in self._apply(messages).items():
+                # What can be read may end before the log does, while a transaction is open.
+                if read > open_.get(tp, read):
+                    self._finish(tp, open_.pop(tp))
 
-    def _apply(self, messages: list[Message]) -> set[TP]:
-        """Write one poll's records; returns partitions that have been read to their end."""
-        ended: set[TP] = set()
+    def discard(self, tp: TP) -> None:
+        """Empty the table of a changelog partition, which is then restored from the beginning."""
+        table = self._tables.by_changelog(tp.topic)
+        if table is not None:
+            log.warning("a table is ahead of its changelog and is restored", **tp._asdict())
+            self._tables.clear(table, tp.partition)
+
+    def _finish(self, tp: TP, end: int) -> None:
+        table = self._tables.by_changelog(tp.topic)
+        if table is not None and not self._holds_back(tp):
+            self._tables.store(table, tp.partition, (), end)
+
+    def _apply(self, messages: list[Message]) -> dict[TP, int]:
+        """Write one poll's records; returns where partitions have been read to their end."""
+        ended: dict[TP, int] = {}
         batches: dict[TP, list[Message]] = {}
         for message in messages:
             tp = TP(cast(str, message.topic()), cast(int, message.partition()))
@@ -123,7 +142,7 @@ class ChangelogReader:
             if error is None:
                 batches.setdefault(tp, []).append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(tp)
+                ended[tp] = cast(int, message.offset())
             elif error.fatal():
                 raise Stalled(f"changelog cannot be read: {error}", remedy="check the broker")
         for tp, part in batches.items():
@@ -142,9 +161,12 @@ class ChangelogReader:
             for message in messages
             if self._is_whole(tp, table, message)
         ]
-        # An offset beyond a damaged value would say that the store holds it.
-        held = any(at == tp for at, _ in self._flawed)
-        self._tables.store(table, tp.partition, writes, None if held else messages[-1].offset())
+        offset = None if self._holds_back(tp) else messages[-1].offset()
+        self._tables.store(table, tp.partition, writes, offset)
+
+    def _holds_back(self, tp: TP) -> bool:
+        """Whether an offset would say that the store holds a value that is damaged."""
+        return any(at == tp for at, _ in self._flawed)
 
     def _is_whole(self, tp: TP, table: str, message: Message) -> bool:
         place = tp, cast(bytes, message.key())
@@ -179,6 +201,10 @@ class BatchRecovery(Recovery):
         if title != "active":
             return
         ends = {tp: cast(int, self.active_highwaters[tp]) for tp in tps}
+        if self.changelogs.rebuilds:
+            for tp in (tp for tp in tps if destination[tp] > ends[tp]):
+                self.changelogs.discard(tp)
+                destination[tp] = -1
         await self.changelogs.restore({tp: destination[tp] for tp in tps}, ends)
         for tp, end in ends.items():
             destination[tp] = max(destination[tp], end)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -18,9 +18,8 @@ from streams.core.kernel.names import ENGINE
 from streams.core.kernel.timers import TICK, Due
 from streams.core.partition import Partition
 from streams.errors import Stalled, Unavailable
-from streams.records import Command
+from streams.records import Command, Record
 from streams.runtime.engine import Engine
-from streams.runtime.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +28,14 @@ REPEAT_MS = 30_000
 """After this long without effect a tick is written again."""
 
 
+class Publish(Protocol):
+    def __call__(self, logical: str, records: Sequence[Record], /) -> Awaitable[object]: ...
+
+
 async def keep_ticking(
     engine: Engine,
     owned: Callable[[], frozenset[int]],
-    publisher: Publisher,
+    publish: Publish,
     now_ms: Callable[[], int],
     seconds: float,
     stall_seconds: float,
@@ -46,7 +49,7 @@ async def keep_ticking(
         await asyncio.sleep(seconds)
         try:
             async with asyncio.timeout(stall_seconds) as timer:
-                await _tick_all(tickers, engine, owned, publisher, now_ms)
+                await _tick_all(tickers, engine, owned, publish, now_ms)
         except TimeoutError as error:
             if not timer.expired():
                 raise
@@ -62,7 +65,7 @@ async def _tick_all(
     tickers: dict[int, tuple[Partition, Ticker]],
     engine: Engine,
     owned: Callable[[], frozenset[int]],
-    publisher: Publisher,
+    publish: Publish,
     now_ms: Callable[[], int],
 ) -> None:
     ticks: list[Command] = []
@@ -74,7 +77,7 @@ async def _tick_all(
         ticks += tickers[number][1].due(part.timers.take_changes())
     if ticks:
         try:
-            await publisher.publish(COMMANDS, ticks)
+            await publish(COMMANDS, ticks)
         except Unavailable as error:
             log.warning("ticks could not be written", error=str(error))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,28 +16,35 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from streams.errors import GoalstreamError, Stalled
+from streams.records import Record
 from streams.runtime.admin import Cluster
 from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
 from streams.runtime.catalogue import core_config
-from streams.runtime.checkpoint import Checkpointer, Limits
+from streams.runtime.checkpoint import AtLeastOnce, Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.dispatcher import Dispatcher, is_cancelled
-from streams.runtime.ending import facts
 from streams.runtime.engine import DEAD_LETTER, METRICS, OUTCOMES, Engine, Reading, Wire
-from streams.runtime.failures import named
+from streams.runtime.exactly_once import ExactlyOnce, HeldOutbox
 from streams.runtime.flawed import DAMAGED_STATE, Flawed
 from streams.runtime.handlers import HandlerRegistry, load_handlers
 from streams.runtime.kill_switch import KillSwitch
 from streams.runtime.lock import StateLock
 from streams.runtime.metrics import WorkerMetrics
-from streams.runtime.outbox import Outbox
+from streams.runtime.outbox import Outbox, Queue
 from streams.runtime.positions import Source
 from streams.runtime.publisher import Publisher
 from streams.runtime.recovery import ChangelogReader
+from streams.runtime.supervision import Supervision
 from streams.runtime.tables import TableSet
 from streams.runtime.ticker import keep_ticking
 from streams.runtime.topic_changes import require_topics
+from streams.runtime.transactions import (
+    Transactions,
+    instance_of,
+    require_metadata_form,
+    settle_offsets,
+)
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
 from streams.runtime.warmup import warm_up
@@ -52,16 +60,14 @@ from streams.wire.topology import INPUTS, RECORD_OF
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 1.0
+SETTLE_SECONDS = 45.0
+"""How much longer than a transaction may take a broker may need to end it."""
 REQUESTED_CHECKPOINT_SECONDS = 0.02  # least time between checkpoints that actions ask for
 
 
 def wall_clock_ms() -> int:
     """Now, ms since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def _ignore(_error: GoalstreamError) -> None:
-    return
 
 
 class Worker:
@@ -74,7 +80,7 @@ class Worker:
         handlers: HandlerRegistry | None = None,
         registry: CollectorRegistry | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
-        on_failure: Callable[[GoalstreamError], None] = _ignore,
+        on_failure: Callable[[GoalstreamError], None] = lambda _: None,
     ) -> None:
         """``now_ms`` dates outcomes; a replay of old records gives the time of its records.
         ``on_failure`` is told at once what ``wait`` will raise when its turn comes."""
@@ -89,9 +95,11 @@ class Worker:
         self.core = core_config(settings, self.handlers)
         self.kill_switch = KillSwitch.at(options.kill_switch_file, options.state_dir)
         self._lock = StateLock(Path(options.state_dir), options.app_id)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failure: asyncio.Future[None] | None = None
+        self._life = Supervision(self._failed)
         self._stopping = False
+        self._cluster: Cluster
+        self._outputs: HeldOutbox | None = None
+        """What waits for a transaction; None where outputs leave at once."""
         self._resources = ExitStack()
         self._starts: dict[TP, int] = {}
         self._lags: dict[tuple[str, int], int] = {}
@@ -112,24 +120,26 @@ class Worker:
         self._lock.acquire()
         try:
             await self._build()
-            self._failure = asyncio.get_running_loop().create_future()
-            self._spawn(self._watch(), "watchdog")
-            await self._start_app(self._failure)
+            over = self._life.begin()
+            self._life.spawn(self._watch(), "watchdog")
+            await self._start_app(over)
         except BaseException:
             self._release()
             raise
-        self._spawn(self._checkpoints(), "checkpoints")
-        self._spawn(self._requested_checkpoints(), "requested checkpoints")
+        self._life.spawn(self._checkpoints(), "checkpoints")
+        self._life.spawn(self._requested_checkpoints(), "requested checkpoints")
         options = self.settings.worker
         ticking = keep_ticking(
             self.engine,
             self.owned,
-            self.publisher,
+            self.publisher.publish if self._outputs is None else self._queue,
             self._now_ms,
             options.tick_seconds,
             options.stall_seconds,
         )
-        self._spawn(ticking, "timers")
+        self._life.spawn(ticking, "timers")
+        if self._outputs is not None:
+            self._life.spawn(self._output_checkpoints(self._outputs), "output checkpoints")
 
     async def _start_app(self, failure: asyncio.Future[None]) -> None:
         """Faust that is cut off while it starts neither runs nor ends: first start, then stop."""
@@ -146,9 +156,7 @@ class Worker:
 
     async def wait(self) -> None:
         """Return when ``stop`` was called; raise what brought the worker down otherwise."""
-        if self._failure is None:
-            raise Stalled("the worker was not started", remedy="await start() first")
-        await asyncio.shield(self._failure)
+        await self._life.wait()
 
     async def stop(self) -> None:
         """Finish what is begun, make it durable, commit, leave the group."""
@@ -160,21 +168,18 @@ class Worker:
             await self.app.stop()
         finally:
             self._release()
-            if self._failure is not None and not self._failure.done():
-                self._failure.set_result(None)
+            self._life.end()
 
     async def _end_loops(self) -> None:
         """Cancel the loops between two checkpoints: one that is cut off has lost what it took."""
         between = False
-        if self._tasks and self.failure is None:
+        if self._life.runs_loops and self.failure is None:
             try:
                 async with asyncio.timeout(self.settings.worker.handover_seconds):
                     between = await self.engine.saving.acquire()
             except TimeoutError:
                 log.warning("a checkpoint hangs and is cut off; nothing is committed any more")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._life.cancel()
         if between:
             self.engine.saving.release()
 
@@ -182,24 +187,16 @@ class Worker:
         self._resources.close()
         self._lock.release()
 
-    def fail(self, error: BaseException, stage: str) -> None:
-        """Something broke that must not be survived: ``wait`` raises it.
-
-        From here on nothing is applied or stored: the state in memory may be half changed.
-        """
-        if self._failure is None or self._failure.done():
-            return
-        failure = named(error, stage)
+    def _failed(self, failure: GoalstreamError) -> None:
+        """From here on nothing is applied or stored: the state in memory may be half changed."""
         self.engine.halt()
         self._on_failure(failure)
         # A batch that will never be acknowledged must not hold the partitions back.
         self.app.conf.stream_wait_empty = False
-        log.error("worker failed", **facts(failure), exc_info=failure.__cause__)
-        self._failure.set_exception(failure)
 
     def _check_topics(self) -> None:
-        counts = Cluster(self.settings.librdkafka()).partition_counts()
-        require_topics(self.topology, counts)
+        self._cluster = Cluster(self.settings.librdkafka())
+        require_topics(self.topology, self._cluster.partition_counts())
 
     # -- building -----------------------------------------------------------------------------
 
@@ -217,39 +214,38 @@ class Worker:
         self.app.before_stop = self._last_checkpoint
         self.tables = TableSet(self.app, self.topology.partitions)
         self.tables.on_set_aside = lambda table: self.metrics.stores_rebuilt.labels(table).inc()
-        self.tables.on_damage = partial(self.fail, stage="read of stored state")
+        self.tables.on_damage = partial(self._life.fail, stage="read of stored state")
         client = settings.librdkafka()
         self.changelogs = ChangelogReader(self.tables, client, self.metrics)
         self.app.changelogs = self.changelogs
         self.changelogs.report = self._report_flawed
-        self._outbox = outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
-        checkpointer = Checkpointer(
-            self.tables,
-            outbox,
-            self._commit,
-            name,
-            Limits(
-                options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities
-            ),
-            self.metrics,
+        limits = Limits(
+            options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities
         )
+        if options.guarantee == "exactly_once":
+            outbox, checkpointer = await self._exactly_once(limits)
+        else:
+            outbox, checkpointer = self._at_least_once(limits)
+        checkpointer.settled = self._settled
         registry = self._resources.enter_context(opened_registry(settings))
         encoder = Encoder(
             registry, {spec.name: RECORD_OF[spec.logical] for spec in self.topology.topics}
         )
         await asyncio.to_thread(encoder.prepare)
         decoders = {
-            source: MetricDecoder(registry)
+            source: MetricDecoder(schemas)
             if source == METRICS
-            else RecordDecoder(registry, RECORD_OF[source])
-            for source in INPUTS
+            else RecordDecoder(schemas, RECORD_OF[source], output_bytes=options.output_bytes)
+            for source, schemas in (
+                (source, registry.under(self.topology.topic(source).subject)) for source in INPUTS
+            )
         }
         self.engine = Engine(
             self.core,
             self.tables,
             outbox,
             checkpointer,
-            Wire(encoder, decoders, registry, name),
+            Wire(encoder, decoders, name),
             self.metrics,
         )
         self._checkpointer = checkpointer
@@ -260,8 +256,9 @@ class Worker:
             timeout_seconds=options.handler_timeout_seconds,
             agent_name=options.app_id,
             now_ms=self._now_ms,
-            on_error=partial(self.fail, stage="outcome of an action"),
+            on_error=partial(self._life.fail, stage="outcome of an action"),
             halted=self.kill_switch.reason,
+            output_bytes=options.output_bytes,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(
@@ -282,8 +279,36 @@ class Worker:
         consumer.batch_records = options.batch_records
         consumer.before_revoke = self._hand_over
         consumer.after_seek = self._positioned
-        self._checkpointer.owns = consumer.owns
+        consumer.ends = self._ends
         self.engine.epoch = lambda: consumer.epoch
+        self.engine.settled = lambda topic, number, applied: self._settled(
+            Source(name(topic), number), applied
+        )
+
+    def _at_least_once(self, limits: Limits) -> tuple[Queue, Checkpointer]:
+        outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
+        name = self.topology.kafka_name
+        saving = AtLeastOnce(self.tables, outbox, self._commit, name, limits, self.metrics)
+        saving.owns = self.app.batches.owns
+        return outbox, saving
+
+    async def _exactly_once(self, limits: Limits) -> tuple[Queue, Checkpointer]:
+        options, client = self.settings.worker, self.settings.librdkafka()
+        instance = instance_of(Path(options.state_dir), lambda: secrets.token_hex(8))
+        transactions = Transactions(
+            client, f"{options.app_id}-{instance}", options.transaction_seconds
+        )
+        await asyncio.to_thread(require_metadata_form, client, options.app_id)
+        await asyncio.to_thread(transactions.open)
+        self._resources.callback(transactions.close)
+        self._outputs = outbox = HeldOutbox()
+        name = self.topology.kafka_name
+        saving = ExactlyOnce(self.tables, outbox, transactions, name, limits, self.metrics)
+        consumer = self.app.batches
+        saving.member = lambda: consumer.member
+        consumer.before_seek = self._settle_offsets
+        self.changelogs.rebuilds = True
+        return outbox, saving
 
     # -- what Faust calls ---------------------------------------------------------------------
 
@@ -295,7 +320,9 @@ class Worker:
                 raise
             # An agent that went on would lose this batch; the process ends and reads it again.
             first, last = batch.records[0].offset, batch.records[-1].offset
-            self.fail(error, f"batch of {source}, partition {partition}, offsets {first} to {last}")
+            self._life.fail(
+                error, f"batch of {source}, partition {partition}, offsets {first} to {last}"
+            )
             await asyncio.Event().wait()
 
     async def _hand_over(self) -> None:
@@ -316,9 +343,11 @@ class Worker:
                     value=limit,
                     remedy="the process ends; its successor reads again what was not committed",
                 )
-            self.fail(error, "hand-over of partitions")
+            self._life.fail(error, "hand-over of partitions")
         finally:
             self.engine.forget()
+            if self._outputs is not None:
+                self._dispatcher.forget()
 
     async def _last_checkpoint(self) -> None:
         consumer = self.app.batches
@@ -341,28 +370,34 @@ class Worker:
         )
 
     async def _report_flawed(self, flawed: Sequence[Flawed]) -> None:
+        letters = [
+            dead_letter(Rejected(each.message, DAMAGED_STATE, each.reason)) for each in flawed
+        ]
+        await self.publisher.publish(DEAD_LETTER, letters)
         for each in flawed:
-            letter = dead_letter(Rejected(each.message, DAMAGED_STATE, each.reason))
-            self.engine.send(DEAD_LETTER, each.message.partition, letter)
             self.metrics.dead_letters.labels(each.table, DAMAGED_STATE).inc()
-        await self._outbox.flush()
+
+    async def _ends(self, *tps: TP) -> Mapping[TP, int]:
+        ends = await asyncio.to_thread(self._cluster.ends, tps)
+        return {TP(*place): end for place, end in ends.items()}
+
+    async def _settle_offsets(self, tps: Iterable[TP]) -> None:
+        topics = {self.topology.kafka_name(source) for source in INPUTS}
+        sources = [Source(*tp) for tp in tps if tp.topic in topics]
+        options = self.settings.worker
+        client, seconds = self.settings.librdkafka(), options.transaction_seconds
+        await asyncio.to_thread(
+            settle_offsets, client, options.app_id, sources, seconds + SETTLE_SECONDS
+        )
+
+    def _settled(self, source: Source, applied: int) -> int | None:
+        return self.app.batches.settled(TP(*source), applied)
 
     async def _commit(self, positions: Mapping[Source, int]) -> bool:
         offsets = {TP(source.topic, source.partition): at for source, at in positions.items()}
         return await self.app.batches.commit_positions(offsets)
 
     # -- loops --------------------------------------------------------------------------------
-
-    def _spawn(self, loop: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(self._guarded(loop, name), name=name))
-
-    async def _guarded(self, loop: Coroutine[Any, Any, None], name: str) -> None:
-        try:
-            await loop
-        except BaseException as error:
-            if is_cancelled():
-                raise
-            self.fail(error, name)
 
     async def _checkpoints(self) -> None:
         while True:
@@ -375,9 +410,19 @@ class Worker:
             await self._checkpoint()
             await asyncio.sleep(REQUESTED_CHECKPOINT_SECONDS)
 
-    async def _checkpoint(self) -> None:
+    async def _output_checkpoints(self, outputs: HeldOutbox) -> None:
+        while True:
+            await outputs.filled.wait()
+            await asyncio.sleep(self.settings.worker.output_seconds)
+            await self._checkpoint(models=False)
+
+    async def _queue(self, logical: str, records: Sequence[Record]) -> None:
+        for record in records:
+            self.engine.queue(logical, self.views.partition_of(record.entity_id), record)
+
+    async def _checkpoint(self, *, models: bool = True) -> None:
         try:
-            await self.engine.checkpoint()
+            await self.engine.checkpoint(models=models)
         except BaseException:
             self.metrics.checkpoints.labels("failed").inc()
             raise
@@ -390,24 +435,22 @@ class Worker:
             if self.app.crashed:
                 raise self.app.crash_reason or Stalled("Faust crashed without a reason")
             if self.phase == "running":
-                await self._measure_lags()
+                self._measure_lags()
+                self.engine.look_again()
             watchdog.check(self.pulse(), time.monotonic())
             self._export()
 
     @property
     def failure(self) -> BaseException | None:
         """What brought the worker down; None while it lives."""
-        failure = self._failure
-        if failure is None or not failure.done() or failure.cancelled():
-            return None
-        return failure.exception()
+        return self._life.failure
 
     @property
     def phase(self) -> str:
         """starting, recovering, rebalancing, running, stopping or failed."""
         if self.failure is not None:
             return "failed"
-        if self._failure is None:
+        if not self._life.begun:
             return "starting"
         if self._stopping:
             return "stopping"
@@ -426,19 +469,17 @@ class Worker:
             rebalancing=self.phase == "rebalancing",
         )
 
-    async def _measure_lags(self) -> None:
+    def _measure_lags(self) -> None:
         """(logical topic, partition) -> records that exist and are not applied yet."""
         consumer, lags = self.app.batches, dict[tuple[str, int], int]()
         for source in INPUTS:
-            for number, part in list(self.engine.partitions.items()):
+            for number, part in self.engine.partitions.items():
                 tp = TP(self.topology.kafka_name(source), number)
-                end = consumer.highwater(tp)
                 applied = part.applied(source)
-                lag = max(0, (end or 0) - max(applied + 1, self._starts.get(tp, 0)))
-                if lag and consumer.delivered.get(tp, -1) <= applied:
-                    # Offsets without a record (transaction markers, compaction) are no work.
-                    lag = max(0, (end or 0) - (await consumer.position(tp) or 0))
-                lags[source, number] = lag
+                # Offsets without a record (transaction markers, compaction) are no work.
+                settled = consumer.settled(tp, applied) or 0
+                done = max(applied + 1, self._starts.get(tp, 0), settled)
+                lags[source, number] = max(0, (consumer.highwater(tp) or 0) - done)
         self._lags = lags
 
     def owned(self) -> frozenset[int]:

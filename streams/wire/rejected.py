@@ -48,6 +48,8 @@ class Reason(StrEnum):
     """The registry answered that it has no schema of this id."""
     UNDECODABLE = "undecodable"
     """The body does not follow its schema, or its schema cannot be read as the topic's record."""
+    FIELD_TOO_LARGE = "field_too_large"
+    """A text, a list or a map is larger than its field may be."""
     TRAILING_BYTES = "trailing_bytes"
     """Bytes are left over behind the record."""
     MISSING_KEY = "missing_key"

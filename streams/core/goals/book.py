@@ -73,6 +73,14 @@ class GoalBook:
 
     def replace_targets(self, turn: Turn, event: Event) -> None:
         """An event that names all targets of the entity: metric -> target as text."""
+        allowed = self._config.goal_state_sources
+        if event.source not in allowed and "*" not in allowed:
+            why = (
+                f"source {event.source!r} may not set goals; name it in goals.goal_state_sources, "
+                "or send goals to their topic"
+            )
+            _refuse(turn, "source_not_allowed", event.event_id, why)
+            return
         targets, unreadable = read_targets(event.metadata)
         if unreadable:
             names = ", ".join(unreadable)

@@ -11,7 +11,14 @@ from streams.core.kernel.feature import Feature, Handler, View
 from streams.core.kernel.names import EVENTS, METRICS
 from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
+from streams.core.metric.text import plain_text
+from streams.core.planning.config import ActionSpec
 from streams.records import Action, Outcome, Record
+
+KEPT_BYTES = 4_096
+"""An outcome that takes more is kept without its details, which are on its topic."""
+_DETAIL_BYTES = 1_024
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class PendingAction(msgspec.Struct, kw_only=True):
@@ -41,9 +48,15 @@ class ActionFeature(Feature):
     name = "actions"
     State = Actions
 
-    def __init__(self, outcomes_kept: int, duration_metric: str = "") -> None:
+    def __init__(
+        self,
+        outcomes_kept: int,
+        duration_metric: str = "",
+        catalogue: Mapping[str, ActionSpec] | None = None,
+    ) -> None:
         """``duration_metric``: metric that gets the run time of each action; empty for none."""
         self._kept = outcomes_kept
+        self._catalogue = catalogue or {}
         self._duration_metric = duration_metric
 
     def handlers(self) -> Mapping[type[Record], Handler]:
@@ -78,6 +91,14 @@ class ActionFeature(Feature):
     def _on_action(self, turn: Turn, action: Action) -> None:
         if action.dry_run:
             return
+        spec = self._catalogue.get(action.action_type)
+        if spec is not None and not spec.reversible and not action.plan_id:
+            turn.reject(
+                "approval_needed",
+                f"{action.action_type!r} cannot be undone, so it runs as part of a plan that a "
+                "person has approved; ask for a goal that names it (actions)",
+            )
+            return
         turn.emit(EVENTS, execution_event(turn, action))
         pending = PendingAction(action=action, accepted_at=turn.now)
         turn.edit(Actions).pending[action.action_id] = pending
@@ -89,5 +110,21 @@ class ActionFeature(Feature):
             turn.settled.append(outcome.action_id)
         if self._duration_metric:
             turn.emit(METRICS, duration_of(turn, outcome, self._duration_metric))
-        actions.outcomes.append(outcome)
+        actions.outcomes.append(_kept_form(outcome))
         del actions.outcomes[: -self._kept]
+
+
+def _kept_form(outcome: Outcome) -> Outcome:
+    """What an entity remembers: settling an action must always have room."""
+    if len(_encode(outcome)) <= KEPT_BYTES:
+        return outcome
+    details = ("output", "error_message", "stack_trace", "input_data", "context_snapshot")
+    told = {name: text for name in details if (text := getattr(outcome, name)) is not None}
+    return msgspec.structs.replace(
+        outcome,
+        **{name: plain_text(text, _DETAIL_BYTES) for name, text in told.items()},
+        tags=(),
+        metadata={"kept": "shortened; the whole outcome is on its topic"},
+        impact_claimed={},
+        impact_measured={},
+    )

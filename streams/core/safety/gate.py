@@ -20,7 +20,7 @@ from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
 from streams.core.safety.trust import low_coverage
-from streams.records import Goal
+from streams.records import CauseKind, Goal
 
 
 class GateDecision(StrEnum):
@@ -219,6 +219,8 @@ def _needs_approval(case: _Case) -> tuple[str, str]:
     proposal, config = case.request.proposal, case.config
     if not proposal.reversible:
         return "irreversible", f"{proposal.name} cannot be undone"
+    if case.request.goal.cause_kind is CauseKind.EVENT:
+        return "goal_state", "its goal came with an event"
     if not proposal.unattended:
         why = f"{proposal.name} is not on the allow list (actions.*.unattended)"
         return "allow_list", why

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.records import Event, Metric, Record, Role, Tag
+from streams.records.limits import excess
 from streams.web.group.source import SeriesSource
 from streams.web.http.requests import Message, Millis, Name, millis_of, now_ms, out_of_range
 from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
@@ -135,6 +136,7 @@ class Ingest:
             source=body.source,
             metadata=body.metadata,
         )
+        _check_size(event)
         return await self._write("events", [event])
 
     @at("POST", f"{AUTONOMOUS}/events", 202, role=Role.OPERATOR)
@@ -163,7 +165,7 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     """The record; ``prefix`` is what leads to its fields in the request."""
     if not math.isfinite(message.value):
         raise out_of_range(f"{prefix}value", message.value, "use a finite number")
-    return Metric(
+    metric = Metric(
         entity_id=message.entity_id,
         entity_type=message.entity_type,
         timestamp=_moment(message.timestamp, now, prefix),
@@ -174,6 +176,16 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
         source=message.source,
         tags=tuple(Tag(key, value) for key, value in message.tags.items()),
     )
+    _check_size(metric, prefix)
+    return metric
+
+
+def _check_size(record: Record, prefix: str = "") -> None:
+    """Refused with 422 and the field of whatever a worker would not take."""
+    found = excess(record)
+    if found is not None:
+        size, limit = f"{found.size} {found.unit}", f"send at most {found.limit}"
+        raise out_of_range(f"{prefix}{found.field}", size, limit)
 
 
 def _moment(given: int | datetime | None, now: int, prefix: str = "") -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -36,6 +36,7 @@ from streams.records import (
     Record,
     Severity,
 )
+from streams.records.limits import OUTPUT_BYTES, excess
 from streams.testing.feature_contract import MemoryStore
 
 START = 1_700_000_000_000
@@ -103,6 +104,8 @@ class Seen:
 
     def add(self, source: str, applied: Applied) -> None:
         self.emissions += applied.emissions
+        # What the engine writes onto its own inputs is never refused there.
+        assert [e.record for e in applied.emissions if excess(e.record, OUTPUT_BYTES)] == []
         self.dispatches += [(d.action.action_id, d.resumed) for d in applied.dispatches]
         self.rejections += [(source, r.offset, r.reason, r.detail) for r in applied.rejections]
         self.skipped += applied.skipped
@@ -148,10 +151,15 @@ def run_cut(
 
 
 class Bench:
-    """A partition over a memory store, fed record by record by tests that look at one rule."""
+    """A partition over a memory store, fed record by record by tests that look at one rule.
+
+    Every source may set goals by events, unless ``config`` names those that may.
+    """
 
     def __init__(self, config: CoreConfig | None = None) -> None:
-        self.config = config or CoreConfig()
+        config = config or CoreConfig()
+        sources = config.goals.goal_state_sources or ("*",)
+        self.config = replace(config, goals=replace(config.goals, goal_state_sources=sources))
         self.store = MemoryStore()
         self.partition = Partition(NUMBER, self.config, self.store)
         self._ends: dict[str, int] = {}

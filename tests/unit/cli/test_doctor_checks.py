@@ -11,6 +11,7 @@ from streams.cli.checks import (
     Finding,
     Status,
     examine,
+    guarantee,
     partition_findings,
     pins,
     state_directory,
@@ -38,6 +39,11 @@ def test_another_version_than_the_tested_one_fails() -> None:
     findings = list(version_findings(wanted, installed.get))
     assert statuses(findings, "same") == {Status.OK}
     assert statuses(findings, "other") == statuses(findings, "absent") == {Status.FAIL}
+
+
+def test_the_guarantee_says_what_readers_have_to_set() -> None:
+    assert "isolation.level=read_committed" in guarantee("exactly_once").detail
+    assert "isolation" not in guarantee("at_least_once").detail
 
 
 def test_bad_settings_end_the_examination_with_the_reason() -> None:

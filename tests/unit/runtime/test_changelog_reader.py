@@ -60,8 +60,8 @@ def whole(tp: TP, offset: int, key: bytes, value: bytes) -> FakeMessage:
     return FakeMessage(tp, offset, key, seal(key, value))
 
 
-def end(tp: TP) -> FakeMessage:
-    return FakeMessage(tp, 0, error=KafkaError(KafkaError._PARTITION_EOF))
+def end(tp: TP, offset: int) -> FakeMessage:
+    return FakeMessage(tp, offset, error=KafkaError(KafkaError._PARTITION_EOF))
 
 
 class FakeConsumer:
@@ -111,8 +111,8 @@ async def test_changelogs_are_read_to_their_ends(
     consumer.polls = [
         [whole(series, 3, b"a", b"1"), whole(entities, 0, b"e", ENTITY)],
         [],
-        [whole(series, 4, b"b", b"2"), FakeMessage(series, 6, b"a", None), end(entities)],
-        [whole(series, 7, b"b", b"3"), end(series)],
+        [whole(series, 4, b"b", b"2"), FakeMessage(series, 6, b"a", None), end(entities, 1)],
+        [whole(series, 7, b"b", b"3"), end(series, 8)],
         [FakeMessage(series, 8, b"never", b"read")],
     ]
     changelogs = reader(tables)
@@ -127,6 +127,29 @@ async def test_changelogs_are_read_to_their_ends(
     assert made.config["bootstrap.servers"] == "broker"
     assert made.config["enable.auto.commit"] is False
     assert made.closed
+
+
+async def test_an_open_transaction_is_waited_for(
+    tables: TableSet, consumer: type[FakeConsumer]
+) -> None:
+    """Until it ends, what can be read ends before the log does; its mark is no record."""
+    tp = TP(tables.changelog(SERIES), 1)
+    consumer.polls = [
+        [whole(tp, 0, b"a", b"1"), end(tp, 1)],
+        [],
+        [whole(tp, 1, b"a", b"2"), end(tp, 3)],
+        [FakeMessage(tp, 3, b"never", b"read")],
+    ]
+    await reader(tables).restore({tp: -1}, {tp: 2})
+    assert tables.reader(1).get_many(SERIES, [b"a"]) == [b"2"]
+    assert tables.persisted_offset(SERIES, 1) == 2
+
+
+async def test_a_table_that_is_discarded_is_empty(tables: TableSet) -> None:
+    tables.store(SERIES, 1, [(b"a", seal(b"a", b"1")), (b"b", seal(b"b", b"2"))], 9)
+    reader(tables).discard(TP(tables.changelog(SERIES), 1))
+    assert list(tables.scan(SERIES, 1, b"")) == []
+    assert tables.persisted_offset(SERIES, 1) == -1
 
 
 async def test_nothing_to_restore_connects_to_nothing(
@@ -169,7 +192,7 @@ async def test_topics_of_others_are_left_alone(
     tables: TableSet, consumer: type[FakeConsumer]
 ) -> None:
     tp = TP("somebody-elses-changelog", 0)
-    consumer.polls = [[FakeMessage(tp, 0, b"a", b"1")], [end(tp)]]
+    consumer.polls = [[FakeMessage(tp, 0, b"a", b"1")], [end(tp, 1)]]
     changelogs = reader(tables)
     await changelogs.restore({tp: -1}, {tp: 0})
     assert changelogs.restored == 1
@@ -182,9 +205,9 @@ async def test_a_damaged_value_fails_the_restore_after_the_rest_is_read(
     damaged = bytearray(seal(b"b", b"2") or b"")
     damaged[-1] ^= 1
     consumer.polls = [
-        [whole(series, 3, b"a", b"1"), whole(entities, 0, b"e", ENTITY), end(entities)],
+        [whole(series, 3, b"a", b"1"), whole(entities, 0, b"e", ENTITY), end(entities, 1)],
         [FakeMessage(series, 4, b"b", bytes(damaged)), whole(series, 5, b"c", b"3")],
-        [FakeMessage(series, 6, b"d", b"\xff" * 50), whole(series, 7, b"c", b"4"), end(series)],
+        [FakeMessage(series, 6, b"d", b"\xff" * 50), whole(series, 7, b"c", b"4"), end(series, 8)],
     ]
     told: list[Flawed] = []
 
@@ -214,7 +237,7 @@ async def test_a_damaged_value_that_was_replaced_is_harmless(
     tp = TP(tables.changelog(SERIES), 1)
     consumer.polls = [
         [FakeMessage(tp, 0, b"a", b"garbage")],
-        [FakeMessage(tp, 1, b"a", seal(b"a", newer)), end(tp)],
+        [FakeMessage(tp, 1, b"a", seal(b"a", newer)), end(tp, 2)],
     ]
     await reader(tables).restore({tp: -1}, {tp: 1})
     assert tables.reader(1).get_many(SERIES, [b"a"]) == [newer]

@@ -11,12 +11,13 @@ import pytest
 
 from streams.core.config import CoreConfig
 from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.kernel.batch import Positioned
 from streams.core.kernel.emission import Dispatch
 from streams.errors import Unavailable
 from streams.records import DeadLetter, Goal, Outcome, Record, Suggestion
 from streams.runtime import engine as engine_module
-from streams.runtime.checkpoint import Checkpointer, Limits
+from streams.runtime.checkpoint import AtLeastOnce, Limits
 from streams.runtime.engine import Engine, Reading, Wire
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
@@ -48,7 +49,7 @@ class Rig:
         self.ends: dict[str, int] = {}
         self.outbox = Outbox(self.broker.producer)
         self.metrics = worker_metrics()
-        self.checkpointer = Checkpointer(
+        self.checkpointer = AtLeastOnce(
             as_any(self.tables),
             self.outbox,
             self.commit,
@@ -61,11 +62,14 @@ class Rig:
         }
         decoders["metrics"] = MetricDecoder(self.registry)
         self.engine = Engine(
-            CoreConfig(forecasting=ForecastConfig(min_points=2, interval_ms=0)),
+            CoreConfig(
+                forecasting=ForecastConfig(min_points=2, interval_ms=0),
+                goals=GoalConfig(goal_state_sources=("*",)),
+            ),
             as_any(self.tables),
             self.outbox,
             self.checkpointer,
-            Wire(ENCODER, decoders, self.registry, topic_name),
+            Wire(ENCODER, decoders, topic_name),
             self.metrics,
         )
         self.engine.epoch = lambda: self.epoch
@@ -135,6 +139,17 @@ async def test_bad_records_are_dead_lettered_and_their_neighbours_go_on(rig: Rig
     assert (part.applied("metrics"), part.applied("commands")) == (3, 2)
     row = part.series.find("svc\x1fqueue")
     assert part.series.hot["last"][row] == 5.0
+
+
+async def test_whoever_waits_for_a_command_is_told_what_became_of_it(rig: Rig) -> None:
+    await rig.send("goals", goal(10.0))
+    await rig.send("commands", command("goal.cancel", "c-1", target="none"))
+
+    told = [await rig.engine.results.of(at, PARTITION, 0, 0.01) for at in ("goals", "commands")]
+
+    assert [None if each is None else each.reason for each in told] == ["", "unknown_goal"]
+    rig.engine.forget()
+    assert await rig.engine.results.of("goals", PARTITION, 0, 0.01) is None
 
 
 async def test_batch_of_bad_records_only_is_progress(rig: Rig) -> None:

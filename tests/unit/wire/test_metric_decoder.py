@@ -207,6 +207,7 @@ POISON = {
         replace(GOOD, value=BODY[:5] + b"\xfe\x7f" + BODY[6:]), Reason.UNDECODABLE
     ),
     "not utf-8": (replace(GOOD, value=BODY.replace(b"percent", b"perc\xffnt")), Reason.UNDECODABLE),
+    "long name": (with_value(name="n" * 257), Reason.FIELD_TOO_LARGE),
     "trailing": (replace(GOOD, value=BODY + b"\0"), Reason.TRAILING_BYTES),
     "two in one": (replace(GOOD, value=BODY + BODY[5:]), Reason.TRAILING_BYTES),
     "no key": (replace(GOOD, key=None), Reason.MISSING_KEY),
@@ -316,10 +317,10 @@ def test_unknown_ids_are_told_and_nothing_is_decided_before_they_are_fetched() -
     assert decoder.unknown_ids(sent) == {1, 2}
     with pytest.raises(NotCached):
         decoder.decode(sent)
-    registry.fetch(1)
+    registry.fetch({1})
     with pytest.raises(NotCached):
         decoder.decode(sent)
-    registry.fetch(2)
+    registry.fetch({2})
     assert decoder.unknown_ids(sent) == set()
     assert len(decoder.decode(sent).batch) == 5
 

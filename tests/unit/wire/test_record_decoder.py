@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.records import (
@@ -185,8 +186,8 @@ def test_unknown_ids_are_told_and_nothing_is_decided_before_they_are_fetched() -
     assert decoder.unknown_ids(sent) == {7, 8}
     with pytest.raises(NotCached, match="schema_id"):
         decoder.decode(sent)
-    registry.fetch(7)
-    registry.fetch(8)
+    registry.fetch({7})
+    registry.fetch({8})
     assert decoder.unknown_ids(sent) == set()
     assert [one.record for one in decoder.decode(sent).records] == [GOAL] * 3
 
@@ -215,6 +216,9 @@ POISON = {
     "no body": (replace(GOOD, value=BODY[:5]), Reason.UNDECODABLE, "ends before"),
     "not utf-8": (
         replace(GOOD, value=BODY.replace(b"svc-1", b"svc\xff1")), Reason.UNDECODABLE, "utf-8"
+    ),
+    "long id": (
+        message(msgspec.structs.replace(GOAL, goal_id="g" * 257)), Reason.FIELD_TOO_LARGE, "goal_id"
     ),
     "another record": (replace(EVENT, topic="goals"), Reason.UNDECODABLE, "mismatch"),
     "microseconds": (

@@ -12,6 +12,7 @@ from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.gate import ALLOWED, GateDecision
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
+from streams.records import CauseKind
 from tests.kits.core.safety import (
     CONFIG,
     HOUR,
@@ -77,6 +78,13 @@ def test_an_action_that_is_not_on_the_allow_list_needs_approval() -> None:
     assert awaits_approval(waiting)
     assert "add_units is not on the allow list" in waiting.reason
     assert verdict(proposal=unlisted, approved_by=("ann",)) == ALLOWED
+
+
+def test_what_an_event_has_asked_for_needs_approval_in_every_mode() -> None:
+    fields: dict[str, Any] = {"goal": goal(cause_kind=CauseKind.EVENT), "mode": Mode.ACT}
+    answer = verdict(**fields)
+    assert (answer.decision, answer.check) == (GateDecision.AWAIT_APPROVAL, "goal_state")
+    assert verdict(**fields, approved_by=("ann",)) == ALLOWED
 
 
 def test_what_cannot_be_undone_needs_another_person() -> None:
