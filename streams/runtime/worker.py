@@ -47,6 +47,7 @@ from streams.runtime.transactions import (
 )
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
+from streams.runtime.vitals import Readiness, Vitals, not_ready
 from streams.runtime.warmup import warm_up
 from streams.runtime.watchdog import Pulse, Watchdog
 from streams.settings import Settings
@@ -102,7 +103,6 @@ class Worker:
         """What waits for a transaction; None where outputs leave at once."""
         self._resources = ExitStack()
         self._starts: dict[TP, int] = {}
-        self._lags: dict[tuple[str, int], int] = {}
         self.app: GoalstreamApp
         self.engine: Engine
         self.tables: TableSet
@@ -249,6 +249,7 @@ class Worker:
             self.metrics,
         )
         self._checkpointer = checkpointer
+        self._vitals = Vitals(self.engine, lambda: self.app.batches, self.topology, self.metrics)
         self._dispatcher = Dispatcher(
             self.handlers,
             self.engine,
@@ -427,6 +428,7 @@ class Worker:
             self.metrics.checkpoints.labels("failed").inc()
             raise
         self.metrics.checkpoints.labels("ok").inc()
+        self._vitals.saved()
 
     async def _watch(self) -> None:
         watchdog = Watchdog(self.settings.worker.stall_seconds, time.monotonic())
@@ -435,10 +437,10 @@ class Worker:
             if self.app.crashed:
                 raise self.app.crash_reason or Stalled("Faust crashed without a reason")
             if self.phase == "running":
-                self._measure_lags()
+                self._vitals.measure_lags(self._starts)
                 self.engine.look_again()
             watchdog.check(self.pulse(), time.monotonic())
-            self._export()
+            self._vitals.export(len(self.owned()), ready=not self.unready())
 
     @property
     def failure(self) -> BaseException | None:
@@ -463,24 +465,11 @@ class Worker:
         return Pulse(
             applied=self.engine.batches,
             checkpoints=self._checkpointer.completed,
-            lag=sum(self._lags.values()),
+            lag=self._vitals.lag,
             restored=self.changelogs.restored,
             recovering=self.phase in ("starting", "recovering"),
             rebalancing=self.phase == "rebalancing",
         )
-
-    def _measure_lags(self) -> None:
-        """(logical topic, partition) -> records that exist and are not applied yet."""
-        consumer, lags = self.app.batches, dict[tuple[str, int], int]()
-        for source in INPUTS:
-            for number, part in self.engine.partitions.items():
-                tp = TP(self.topology.kafka_name(source), number)
-                applied = part.applied(source)
-                # Offsets without a record (transaction markers, compaction) are no work.
-                settled = consumer.settled(tp, applied) or 0
-                done = max(applied + 1, self._starts.get(tp, 0), settled)
-                lags[source, number] = max(0, (consumer.highwater(tp) or 0) - done)
-        self._lags = lags
 
     def owned(self) -> frozenset[int]:
         """Partitions assigned to this worker and recovered; empty while it is not ready."""
@@ -489,10 +478,12 @@ class Worker:
         topic = self.topology.kafka_name(METRICS)
         return frozenset(tp.partition for tp in self.app.batches.assignment() if tp.topic == topic)
 
-    def _export(self) -> None:
-        owned = self.owned()
-        self.metrics.ready.set(bool(owned))
-        self.metrics.partitions.set(len(owned))
-        self.metrics.lag.clear()
-        for (source, number), lag in self._lags.items():
-            self.metrics.lag.labels(source, str(number)).set(lag)
+    def unready(self) -> str:
+        """Why others should not rely on this worker; "" when they may."""
+        if not self._life.begun:
+            return not_ready(Readiness(self.phase, 0, member=False, checkpoint_age=0), 0)
+        owned = len(self.owned())
+        member = bool(owned) and self.app.batches.is_known
+        state = Readiness(self.phase, owned, member, self._vitals.checkpoint_age)
+        options = self.settings.worker
+        return not_ready(state, options.checkpoint_seconds + options.ready_seconds)
