@@ -1,0 +1,114 @@
+"""Whatever is raised, and whatever hangs, at any stage: the process ends in time and says why."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.kits.kafka import breaking_handlers
+from tests.kits.kafka.deployment import PARTITIONS, Deployment, WorkerProcess, until
+from tests.kits.kafka.ledger import begin
+from tests.kits.kafka.verifier import verify
+from tests.kits.runtime.broken_worker import LIMITS, STAGES, all_kinds
+
+pytestmark = pytest.mark.timeout(120)
+
+STARTING_SECONDS = 5.0
+"""Joining the group, which a worker that fails before it is through waits for."""
+SPARE_SECONDS = 3.0
+REMEDIES = {"memory": "more memory", "disk_full": "free space"}
+
+
+class Forge:
+    """The process that forks the broken workers."""
+
+    def __init__(self, asking: IO[str], answers: IO[str]) -> None:
+        self._asking, self._answers = asking, answers
+
+    def run(self, stage: str, kind: str, folder: Path) -> tuple[str, float]:
+        """Exit code, and seconds from the break to the end."""
+        print(stage, kind, folder, file=self._asking, flush=True)
+        code, seconds = self._answers.readline().split()[2:]
+        return code, float(seconds)
+
+
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.kits.runtime.broken_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while process.stdout.readline() != "ready\n":
+            assert process.poll() is None
+        yield Forge(process.stdin, process.stdout)
+        process.stdin.close()
+
+
+def limit(stage: str, kind: str) -> float:
+    """Seconds within which the worker has to be gone."""
+    if stage == "hand_over" and kind == "waiting":
+        noticed = LIMITS["handover_seconds"]
+    elif kind in ("blocked", "waiting") or (stage, kind) == ("recovery", "cancelled"):
+        noticed = LIMITS["stall_seconds"]
+    else:
+        noticed = 0
+    starting = STARTING_SECONDS if stage == "recovery" else 0
+    return noticed + max(starting, LIMITS["stop_seconds"]) + SPARE_SECONDS
+
+
+@pytest.mark.parametrize("kind", all_kinds())
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_worker_that_breaks_ends(forge: Forge, stage: str, kind: str, tmp_path: Path) -> None:
+    code, seconds = forge.run(stage, kind, tmp_path)
+    assert code == "1"
+    assert 0 <= seconds < limit(stage, kind)
+    lines = (tmp_path / "log").read_text().splitlines()
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    named = [
+        line
+        for line in logged
+        if line["event"] in ("worker failed", "worker did not stop in time")
+        and line["field"]
+        and line["value"]
+        and line["remedy"]
+    ]
+    told = any(line.startswith("error: ") for line in lines)
+    assert named or told
+    if kind in REMEDIES and stage != "recovery":
+        assert REMEDIES[kind] in named[0]["remedy"]
+
+
+@pytest.mark.parametrize("kind", ["raise", "block"])
+def test_the_partitions_of_a_worker_that_breaks_go_to_others(
+    deployment: Deployment, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = deployment.worker("a").start().wait_ready()
+    ledger = begin(deployment)
+    monkeypatch.setenv(breaking_handlers.KIND, kind)
+    limits = {"stop_seconds": 10, "handover_seconds": 5, "stall_seconds": 5}
+    b = deployment.worker(
+        "b", {"worker": {"handlers": [breaking_handlers.__name__], **limits}}
+    ).start()
+    until(lambda: b.is_ready() and a.is_ready() and bool(owned(b)), "b owns something")
+    ledger.send(20_000)
+    assert b.wait_ended(25) == 1
+    assert "worker failed" in b.text()
+    until(lambda: len(owned(a)) == PARTITIONS, "a owns all partitions")
+    deployment.wait_committed()
+    a.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
+def owned(worker: WorkerProcess) -> list[int]:
+    return worker.get("/partitions").json()["owned"]
