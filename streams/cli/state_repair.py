@@ -42,15 +42,15 @@ def repair(
 
     All workers must be stopped. The damaged values stay among the dead letters.
     """
+    from streams.runtime.admin import Cluster
     from streams.runtime.connect import topology_of
-    from streams.runtime.flawed import members
     from streams.runtime.flawed import repair as repair_flawed
 
     state: CliState = ctx.obj
     settings = state.settings()
     client = settings.librdkafka()
     app_id = settings.worker.app_id
-    running = members(client, app_id)
+    running = Cluster(client).members(app_id)
     if running:
         raise ConfigError(
             "workers are running, and would not hear of it",

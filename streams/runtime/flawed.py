@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, Producer
 
 from streams.core.kernel.batch import split_series_key
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES, TABLES
@@ -134,17 +133,3 @@ def tombstones(flawed: Sequence[Flawed]) -> Iterator[tuple[str, int, bytes]]:
         tables = (ENTITIES,) if each.table == ENTITIES else (SERIES, MODELS)
         for table in tables:
             yield table, each.message.partition, each.key
-
-
-def members(client: Mapping[str, Any], group: str) -> int:
-    """How many workers are in the group. Raises Unavailable."""
-    try:
-        futures = AdminClient(dict(client)).describe_consumer_groups([group])
-        return len(futures[group].result(ANSWER_SECONDS).members)
-    except KafkaException as error:
-        raise Unavailable(
-            f"the group cannot be asked for: {error}",
-            field="worker.app_id",
-            value=group,
-            remedy="check the broker with 'goalstream doctor'",
-        ) from error

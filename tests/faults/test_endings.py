@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.kits.kafka.ledger import begin
 from tests.kits.kafka.verifier import verify
 from tests.kits.runtime.broken_worker import LIMITS, STAGES, all_kinds
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(500)
 
 STARTING_SECONDS = 5.0
 """Joining the group, which a worker that fails before it is through waits for."""
@@ -25,34 +24,30 @@ SPARE_SECONDS = 3.0
 REMEDIES = {"memory": "more memory", "disk_full": "free space"}
 
 
-class Forge:
-    """The process that forks the broken workers."""
+class Ended(NamedTuple):
+    """How a broken worker ended."""
 
-    def __init__(self, asking: IO[str], answers: IO[str]) -> None:
-        self._asking, self._answers = asking, answers
-
-    def run(self, stage: str, kind: str, folder: Path) -> tuple[str, float]:
-        """Exit code, and seconds from the break to the end."""
-        print(stage, kind, folder, file=self._asking, flush=True)
-        code, seconds = self._answers.readline().split()[2:]
-        return code, float(seconds)
+    code: int
+    seconds: float
+    """From the break on."""
+    log: Path
 
 
 @pytest.fixture(scope="module")
-def forge() -> Iterator[Forge]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.kits.runtime.broken_worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Ended]:
+    """All stages and kinds, each in a process of its own."""
+    directory = tmp_path_factory.mktemp("endings")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.kits.runtime.broken_worker", str(directory)],
+        capture_output=True,
         text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        while process.stdout.readline() != "ready\n":
-            assert process.poll() is None
-        yield Forge(process.stdin, process.stdout)
-        process.stdin.close()
+        check=True,
+    )
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(STAGES)]
+    return {
+        (stage, kind): Ended(int(code), float(seconds), directory / f"{stage}-{kind}" / "log")
+        for stage, kind, code, seconds in rows
+    }
 
 
 def limit(stage: str, kind: str) -> float:
@@ -69,11 +64,13 @@ def limit(stage: str, kind: str) -> float:
 
 @pytest.mark.parametrize("kind", all_kinds())
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_worker_that_breaks_ends(forge: Forge, stage: str, kind: str, tmp_path: Path) -> None:
-    code, seconds = forge.run(stage, kind, tmp_path)
-    assert code == "1"
+def test_a_worker_that_breaks_ends(
+    ended: dict[tuple[str, str], Ended], stage: str, kind: str
+) -> None:
+    code, seconds, log = ended[stage, kind]
+    assert code == 1
     assert 0 <= seconds < limit(stage, kind)
-    lines = (tmp_path / "log").read_text().splitlines()
+    lines = log.read_text().splitlines()
     logged = [json.loads(line) for line in lines if line.startswith("{")]
     named = [
         line

@@ -1,8 +1,8 @@
-"""Workers in which one stage breaks in one way: ``python -m tests.kits.runtime.broken_worker``.
+"""Workers in which one stage breaks in one way: ``python -m tests.kits.runtime.broken_worker DIR``.
 
-All imports and the compiling are done once; each line ``STAGE KIND FOLDER`` on stdin forks a
-process that runs ``goalstream worker`` on an embedded broker, with its log in FOLDER. The answer
-on stdout is a line ``STAGE KIND CODE SECONDS``; the seconds count from the break to the end.
+All imports and the compiling are done once; then a process is forked for each stage and kind, some
+at a time, which runs ``goalstream worker`` on an embedded broker, with its log in DIR/STAGE-KIND.
+Stdout gets a line ``STAGE KIND CODE SECONDS`` for each; the seconds count from the break on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from streams.cli import app
 from streams.core.forecasting.config import ForecastConfig
@@ -33,6 +33,10 @@ from streams.web import serve
 
 LIMITS = {"stop_seconds": 6, "handover_seconds": 3, "stall_seconds": 8}
 """Settings of the workers, seconds."""
+AT_ONCE = 4
+"""Processes at a time."""
+PATIENCE_SECONDS = 60.0
+"""After which one is killed."""
 BROKE = "broke"
 """File in the folder whose time is that of the break."""
 
@@ -99,7 +103,7 @@ def _broken(stage: str, kind: str, folder: Path) -> _Fault:
         fault.armed = True
         fault.replace_async(ChangelogReader, "restore")
     elif stage == "checkpoint":
-        fault.replace_async(Checkpointer, "_store")
+        fault.replace_async(Checkpointer, "run")
     elif stage == "hand_over":
         fault.replace_async(Engine, "last_checkpoint")
     elif kind == "waiting":
@@ -151,32 +155,42 @@ def _run(stage: str, kind: str, folder: Path) -> None:
     app.app([*sets, "worker"])
 
 
-def _wait(pid: int, folder: Path, patience: float) -> tuple[int | str, float]:
-    """Exit code, negative for a signal, and seconds since the break."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            broke = folder / BROKE
-            since = time.time() - broke.stat().st_mtime if broke.exists() else -1.0
-            return os.waitstatus_to_exitcode(status), since
-        threading.Event().wait(0.05)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return "hangs", patience
+class _Running(NamedTuple):
+    stage: str
+    kind: str
+    folder: Path
+    deadline: float
+
+    def since_break(self) -> float:
+        """Seconds; negative when it never broke."""
+        broke = self.folder / BROKE
+        return time.time() - broke.stat().st_mtime if broke.exists() else -1.0
 
 
-def main(patience: float = 60.0) -> None:
-    """Serve stdin until it ends."""
+def main(directory: Path) -> None:
+    """Run all of them."""
     warm_up(ForecastConfig())
-    print("ready", flush=True)
-    for line in sys.stdin:
-        stage, kind, folder = line.split()
-        pid = os.fork()
-        if not pid:
-            _run(stage, kind, Path(folder))
-        code, seconds = _wait(pid, Path(folder), patience)
-        print(stage, kind, code, f"{seconds:.2f}", flush=True)
+    waiting = [(stage, kind) for stage in STAGES for kind in all_kinds()]
+    running: dict[int, _Running] = {}
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            stage, kind = waiting.pop(0)
+            folder = directory / f"{stage}-{kind}"
+            folder.mkdir()
+            pid = os.fork()
+            if not pid:
+                _run(stage, kind, folder)
+            running[pid] = _Running(stage, kind, folder, time.monotonic() + PATIENCE_SECONDS)
+        for pid, each in list(running.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended and time.monotonic() > each.deadline:
+                os.kill(pid, signal.SIGKILL)
+                ended, status = os.waitpid(pid, 0)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                print(each.stage, each.kind, code, f"{each.since_break():.2f}", flush=True)
+                del running[pid]
+        threading.Event().wait(0.05)
 
 
 def all_kinds() -> Sequence[str]:
@@ -184,4 +198,4 @@ def all_kinds() -> Sequence[str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))
