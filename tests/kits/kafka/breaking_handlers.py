@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import threading
 from typing import Any
 
 from streams.core.partition import Partition
@@ -17,7 +17,7 @@ KIND = "TEST_BREAKS_BY"
 
 def _break(*_args: Any) -> Any:
     if os.environ[KIND] == "block":
-        time.sleep(3_600)
+        threading.Event().wait()
     raise ValueError("by hand")
 
 
