@@ -31,7 +31,7 @@ ABSENT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BacktestResult:
     """One file's result."""
 
     panel: Panel
@@ -132,14 +132,14 @@ def _ready(state: CliState) -> ForecastConfig:
     return config
 
 
-def _replay(name: str, series: Series, config: ForecastConfig, plan: Plan) -> Report:
+def _replay(name: str, series: Series, config: ForecastConfig, plan: Plan) -> BacktestResult:
     from streams.cli.backtest_plot import Panel
     from streams.core.forecasting.evaluation import evaluate
 
     bank = _TimedBank(config)
     evaluation = evaluate(bank, 0, series.timestamps, series.values, plan)
     micros = 1e6 * bank.seconds / len(series)
-    return Report(Panel(name, series, evaluation), micros)
+    return BacktestResult(Panel(name, series, evaluation), micros)
 
 
 class _TimedBank:
@@ -167,7 +167,7 @@ _COLUMNS = (
 )
 
 
-def _table(reports: Sequence[Report], plan: Plan) -> Table:
+def _table(reports: Sequence[BacktestResult], plan: Plan) -> Table:
     title = f"interval of {plan.level:.0%}, after {plan.warm_up:.0%} of the values"
     table = Table(title=title, title_justify="left")
     table.add_column("file", overflow="fold")
@@ -215,7 +215,7 @@ def _duration(milliseconds: int) -> str:
     return f"{milliseconds / 1000:g} s" if milliseconds else ABSENT
 
 
-def _figures(report: Report) -> dict[str, Any]:
+def _figures(report: BacktestResult) -> dict[str, Any]:
     """What ``--json`` holds of one file; null where there is nothing to compare."""
     evaluation = report.panel.evaluation
     return {

@@ -69,7 +69,7 @@ def produce(
         reader = RowReader(RECORD_OF[topic], state.now, state.new_id)
         text = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
         rows = _with_progress(reader.rows(text, chosen), binary, file)
-        pace = Pace(rate, time.monotonic, sender.wait) if rate else None
+        pace = RateLimit(rate, time.monotonic, sender.wait) if rate else None
         stopped, skipped = False, 0
         try:
             skipped = send_rows(rows, partial(sender.send, topic), on_error, pace)
@@ -91,7 +91,7 @@ def send_rows(
     rows: Iterable[Row[Record]],
     send: Callable[[Record], None],
     on_error: OnError,
-    pace: Pace | None = None,
+    pace: RateLimit | None = None,
 ) -> int:
     """Send the records of ``rows``; the number of lines skipped.
 
@@ -121,7 +121,7 @@ def _send(row: Row[Record], send: Callable[[Record], None]) -> InvalidRecord | N
     return None
 
 
-class Pace:
+class RateLimit:
     """Keeps an even rate: record n leaves at n / rate seconds after the first."""
 
     def __init__(

@@ -212,7 +212,7 @@ class WorkerSection(Section):
     """Largest output, stack trace, input and context of an outcome. What a handler gives back is
     cut to it; an outcome from elsewhere that has more is refused."""
     kill_switch_file: str = ""
-    """While this file exists, no act of a plan starts; empty for ``halted`` in ``state_dir``."""
+    """While this file exists, no action of a plan starts; empty for ``halted`` in ``state_dir``."""
 
 
 class WebSection(Section):

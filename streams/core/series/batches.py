@@ -6,7 +6,7 @@ import numpy as np
 
 from streams.core.kernel.batch import BoolArray, IntArray, MetricBatch
 from streams.core.kernel.columns import group, previous_values
-from streams.core.kernel.model_results import Finding, ModelChange
+from streams.core.kernel.model_results import Detection, ModelChange
 from streams.core.series.store import SeriesStore
 
 
@@ -46,7 +46,7 @@ def learn(
     now: IntArray,
     unlearned: BoolArray,
     fresh: BoolArray,
-) -> dict[int, Finding]:
+) -> dict[int, Detection]:
     """The models take in the records at ``now``; returns what they noticed, by position."""
     learn = now if unlearned[now].all() else now[unlearned[now]]
     if not learn.size:
@@ -60,7 +60,7 @@ def learn(
         changes.setdefault(change.position, []).append(change)
     noticed = {*np.flatnonzero(learned.alarm | learned.drift).tolist(), *changes}
     return {
-        int(learn[index]): Finding(
+        int(learn[index]): Detection(
             value=float(batch.values[learn[index]]),
             expected=float(learned.predicted[index]),
             score=float(learned.score[index]),
