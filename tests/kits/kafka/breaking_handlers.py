@@ -14,7 +14,7 @@ from streams.runtime.tables import TableSet
 HANDLERS: list[Handler] = []
 
 KIND = "TEST_BREAKS_BY"
-"""Variable of the environment: ``raise`` or ``block``, in a batch; ``disk_full``, in a checkpoint."""
+"""Variable of the environment: ``raise`` or ``block``, in a batch; ``disk_full``, when saving."""
 
 
 def _raise(*_args: Any) -> Any:
