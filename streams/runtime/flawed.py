@@ -66,7 +66,7 @@ def all_damaged(flawed: Sequence[Flawed]) -> StateError:
     """The error of a restore that met damaged values."""
     more = f" and {len(flawed) - SHOWN} more" if len(flawed) > SHOWN else ""
     return StateError(
-        f"{len(flawed)} values of the changelogs are damaged; they are among the dead letters",
+        f"damaged values in the changelogs ({len(flawed)}); they are among the dead letters",
         field="changelog",
         value="; ".join(map(str, flawed[:SHOWN])) + more,
         remedy=REPAIR,

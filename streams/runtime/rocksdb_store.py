@@ -17,6 +17,8 @@ import structlog
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
+from streams.runtime.logs import FAUST_LOGGER
+
 log = structlog.get_logger(__name__)
 
 MARKER = "DAMAGED"
@@ -33,6 +35,8 @@ def is_damage(error: Exception) -> bool:
 
 class CheckedStore(Store):
     """One database a partition, below ``self.path``."""
+
+    logger = FAUST_LOGGER
 
     on_set_aside: Callable[[str], None]
     """Told the table whose database was set aside."""
@@ -91,6 +95,8 @@ class CheckedStore(Store):
 
 class CheckedTable(faust.Table[bytes, bytes]):
     """A table over a ``CheckedStore``."""
+
+    logger = FAUST_LOGGER
 
     def _new_store(self) -> Any:
         return CheckedStore(

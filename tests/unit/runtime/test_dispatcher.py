@@ -244,6 +244,7 @@ async def test_timeout_of_something_inside_the_handler_keeps_its_words(rig: Rig)
     [
         (asyncio.CancelledError, OutcomeStatus.CANCELLED),
         (SystemExit, OutcomeStatus.FAILURE),
+        (KeyboardInterrupt, OutcomeStatus.FAILURE),
         (RecursionError, OutcomeStatus.FAILURE),
     ],
 )

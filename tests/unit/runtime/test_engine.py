@@ -152,6 +152,18 @@ async def test_whoever_waits_for_a_command_is_told_what_became_of_it(rig: Rig) -
     assert await rig.engine.results.of("goals", PARTITION, 0, 0.01) is None
 
 
+async def test_a_halted_engine_applies_and_stores_nothing(rig: Rig) -> None:
+    """What failed may have left the state half changed: it must not become durable."""
+    await rig.send("metrics", metric(4.0))
+    rig.engine.halt()
+    await rig.send("metrics", metric(5.0))
+    await rig.engine.checkpoint()
+    await rig.engine.last_checkpoint()
+    assert rig.engine.partition(PARTITION).applied("metrics") == 0
+    assert rig.committed == {}
+    assert not any(topic.endswith("-changelog") for topic, _ in rig.broker.topics)
+
+
 async def test_batch_of_bad_records_only_is_progress(rig: Rig) -> None:
     await rig.send("metrics", b"bad")
     await rig.send("actions", b"bad")
