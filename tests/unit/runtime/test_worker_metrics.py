@@ -9,6 +9,7 @@ NAMES = {
     "goalstream_records_total": ("topic",),
     "goalstream_batches_total": ("topic",),
     "goalstream_records_skipped_total": ("topic",),
+    "goalstream_metrics_old_total": ("kind",),
     "goalstream_emitted_total": ("topic",),
     "goalstream_dead_letters_total": ("topic", "reason"),
     "goalstream_lag_records": ("topic", "partition"),
