@@ -18,7 +18,9 @@ encode = AvroSerializer(registry, conf=naming | registered)
 decode = AvroDeserializer(registry, conf=naming)
 # Keys must go where Kafka's Java clients put them; librdkafka's own default is another place.
 producer = Producer(KAFKA | {"partitioner": "murmur2_random"})
-consumer = Consumer(KAFKA | {"group.id": "operator-example", "auto.offset.reset": "earliest"})
+reading = {"group.id": "operator-example", "auto.offset.reset": "earliest"}
+# Of a worker with exactly_once, read what is committed. It is librdkafka's default, not Java's.
+consumer = Consumer(KAFKA | reading | {"isolation.level": "read_committed"})
 
 
 def send(topic, **fields):

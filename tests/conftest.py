@@ -84,8 +84,15 @@ def sections() -> Sections:
 
 
 @pytest.fixture
+def guarantee() -> str:
+    """``worker.guarantee`` of the deployment; a test may run with several."""
+    return "at_least_once"
+
+
+@pytest.fixture
 def deployment(
-    kafka: KafkaHarness, unique: str, tmp_path: Path, sections: Sections
+    kafka: KafkaHarness, unique: str, tmp_path: Path, sections: Sections, guarantee: str
 ) -> Iterator[Deployment]:
     """Topics and workers of one test alone, on the broker of the run."""
-    yield from deployed(kafka, unique, tmp_path, sections)
+    worker = {**sections.get("worker", {}), "guarantee": guarantee}
+    yield from deployed(kafka, unique, tmp_path, {**sections, "worker": worker})

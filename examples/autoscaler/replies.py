@@ -40,6 +40,7 @@ class Replies:
             client_id="goalstream-autoscaler-replies",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            isolation_level="read_committed",
             fetch_max_wait_ms=_POLL_MS,
         )
         self._read = dict.fromkeys(self._partitions, 0)
@@ -58,11 +59,10 @@ class Replies:
         """Read until cancelled."""
         while True:
             fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
-            if not fetched:
-                continue
             for partition, messages in fetched.items():
                 self._take(self._topics[partition.topic], messages)
-                self._read[partition] = messages[-1].offset + 1
+            for partition in self._partitions:  # also past the marks of transactions
+                self._read[partition] = await self._consumer.position(partition)
             async with self._news:
                 self._news.notify_all()
 

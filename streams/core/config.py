@@ -51,7 +51,7 @@ class CoreConfig:
     """Other names of a metric, e.g. cpu -> cpu_usage."""
     duration_metric: str = ""
     """Metric of the entity that gets the run time of each of its actions, ms; empty for none."""
-    outcomes_kept: Count = 10
+    outcomes_kept: Annotated[int, Bounds(1, 100)] = 10
     """Outcomes kept per entity for the views."""
     ids_kept: Count = 200
     """Event, action and outcome ids remembered per entity to drop repeats."""

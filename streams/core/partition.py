@@ -24,7 +24,7 @@ from streams.core.kernel.emission import Dispatch, Emission, Position, Rejection
 from streams.core.kernel.entities import EntityStore
 from streams.core.kernel.entity import Entity, StoredTimers
 from streams.core.kernel.feature_set import FeatureSet
-from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.model_results import Detection, SeriesForecast
 from streams.core.kernel.names import METRICS
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES, StateReader, Write
 from streams.core.kernel.timers import TICK, Timers
@@ -242,7 +242,7 @@ class Partition:
         batch: MetricBatch,
         taken: Taken,
         position: int,
-        finding: Finding | None,
+        detection: Detection | None,
         *,
         triggered: bool,
         crossing: bool,
@@ -265,8 +265,8 @@ class Partition:
             series.hot["due"][row] = series.next_due(turn.now)
         if offset <= state.offsets.get(METRICS, -1):
             return turn
-        if finding is not None:
-            self._features.on_finding(turn, series.metrics[row], finding)
+        if detection is not None:
+            self._features.on_detection(turn, series.metrics[row], detection)
         if triggered:
             self._features.on_metric(turn, series.metrics[row], analyse=analyse)
         if turn.touched:

@@ -20,7 +20,7 @@ class Rule:
 
     role: Role
     resource: str
-    """topic or group."""
+    """topic, group or transactional-id."""
     pattern: str
     """literal, or prefixed: every name that starts with ``name``."""
     name: str
@@ -56,6 +56,9 @@ def _rules_of(role: Role, topology: Topology) -> Iterator[Rule]:
         operations = ("Create", "Describe", "DescribeConfigs", "Read", "Write")
         yield Rule(role, "topic", "prefixed", f"{topology.app_id}-", operations)
         yield Rule(role, "group", "prefixed", topology.app_id, ("Describe", "Read"))
+        # Each worker has an id of its own behind the dash; only exactly_once needs it.
+        name = f"{topology.app_id}-"
+        yield Rule(role, "transactional-id", "prefixed", name, ("Describe", "Write"))
         return
     if role is Role.OPERATOR:
         for spec in topology.changelogs:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -20,12 +20,13 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
 from streams.runtime.kafka import ANSWER_SECONDS, Troubles, opened
-from streams.runtime.topic_changes import ActualTopic, Change, ChangeKind, topic_changes
+from streams.runtime.topic_changes import ActualTopic, ChangeKind, TopologyChange, topic_changes
 from streams.wire.registry import Registry
 from streams.wire.schemas import schema_json
 from streams.wire.topology import TopicSpec, Topology
@@ -73,6 +74,23 @@ class Cluster:
     def partition_counts(self) -> dict[str, int]:
         """Every topic of the cluster and how many partitions it has."""
         return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Offset behind the newest record of each (topic, partition), also where a transaction
+        may still take that record away."""
+        latest = cast(OffsetSpec, OffsetSpec.latest())
+        asked = {TopicPartition(*place): latest for place in partitions}
+        if not asked:
+            return {}
+        futures = self._admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=self._timeout,
+        )
+        return {
+            (at.topic, at.partition): self._wait(future, f"list offsets of {at.topic}").offset
+            for at, future in futures.items()
+        }
 
     def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create topics; one that another process just created is fine."""
@@ -186,30 +204,30 @@ class Cluster:
             ) from error
 
 
-def plan(topology: Topology, cluster: Cluster, registry: Registry) -> list[Change]:
+def plan(topology: Topology, cluster: Cluster, registry: Registry) -> list[TopologyChange]:
     """All differences to the cluster and the registry. Raises Unavailable."""
     names = [*(spec.name for spec in topology.all()), *topology.removed]
     changes = topic_changes(topology, cluster.topics(names))
     return [*changes, *schema_changes(topology, registry)]
 
 
-def schema_changes(topology: Topology, registry: Registry) -> list[Change]:
+def schema_changes(topology: Topology, registry: Registry) -> list[TopologyChange]:
     """Schemas that the registry does not have under their subject. Raises Unavailable."""
     return [
-        Change(ChangeKind.REGISTER, spec.subject, wanted=spec.record_type.__name__)
+        TopologyChange(ChangeKind.REGISTER, spec.subject, wanted=spec.record_type.__name__)
         for spec in topology.topics
         if spec.record_type is not None and not _registered(spec, registry)
     ]
 
 
 def apply(
-    changes: Iterable[Change],
+    changes: Iterable[TopologyChange],
     topology: Topology,
     cluster: Cluster,
     registry: Registry,
     *,
     delete_removed: bool = False,
-) -> list[Change]:
+) -> list[TopologyChange]:
     """Make the changes, and return those made.
 
     Schemas come first, so that a refused schema leaves the topics as they were. A blocked
@@ -237,7 +255,7 @@ def apply(
     return [change for change in changes if change.kind not in left]
 
 
-def _refuse_blocked(changes: Iterable[Change]) -> None:
+def _refuse_blocked(changes: Iterable[TopologyChange]) -> None:
     blocked = [change for change in changes if change.kind is ChangeKind.BLOCKED]
     if blocked:
         first = blocked[0]

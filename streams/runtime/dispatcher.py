@@ -37,6 +37,7 @@ from streams.core.outcomes.build import (
     timed_out,
 )
 from streams.records import Action, Outcome
+from streams.records.limits import OUTPUT_BYTES
 from streams.runtime.handlers import Handler, HandlerRegistry
 
 PUBLISHED_KEPT = 1_000
@@ -80,7 +81,7 @@ class Actions(Protocol):
 class Dispatcher:
     """Bounded concurrency over all actions of a worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two by keyword
         self,
         handlers: HandlerRegistry,
         actions: Actions,
@@ -91,9 +92,11 @@ class Dispatcher:
         now_ms: Callable[[], int],
         on_error: Callable[[BaseException], None],
         halted: Callable[[], str] = never_halted,
+        output_bytes: int = OUTPUT_BYTES,
     ) -> None:
-        """``halted`` says why no action may start, "" when they may. It is called from several
-        threads and must be quick; when it raises, nothing starts but what is safe."""
+        """``output_bytes`` is what is kept of what a handler gives back. ``halted`` says why no
+        action may start, "" when they may; it is called from several threads and must be quick;
+        when it raises, nothing starts but what is safe."""
         self._handlers = handlers
         self._actions = actions
         self._slots = asyncio.Semaphore(concurrency)
@@ -104,6 +107,7 @@ class Dispatcher:
         self._now_ms = now_ms
         self._on_error = on_error
         self._halted = halted
+        self._output_bytes = output_bytes
         self._running: dict[_Key, asyncio.Task[None]] = {}
         self._published: deque[_Key] = deque(maxlen=PUBLISHED_KEPT)
         """Actions whose outcome this worker has published and may not have read again yet."""
@@ -128,6 +132,10 @@ class Dispatcher:
         self._running.pop(key, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(error)  # an outcome that cannot be published must not be forgotten
+
+    def forget(self) -> None:
+        """Outcomes that were not durable with their partitions are gone, and may be due again."""
+        self._published.clear()
 
     async def settle(self, seconds: float) -> int:
         """Wait up to ``seconds`` for running handlers; returns how many still run."""
@@ -218,7 +226,7 @@ class Dispatcher:
     ) -> Outcome:
         return outcome_for(
             action,
-            result,
+            result.bounded(self._output_bytes),
             start_time=start_time,
             end_time=start_time + round(duration_ms),
             duration_ms=duration_ms,

@@ -15,11 +15,11 @@ from streams.core.kernel.emission import Dispatch, Rejection
 from streams.core.kernel.entity import decode_timers
 from streams.core.kernel.store import ENTITIES
 from streams.core.partition import METRICS, Applied, Partition
-from streams.errors import GoalstreamError, Unavailable
+from streams.errors import Unavailable
 from streams.records import Action, Outcome, Record
 from streams.runtime.checkpoint import Checkpointer, Fenced
 from streams.runtime.metrics import WorkerMetrics
-from streams.runtime.outbox import Outbox
+from streams.runtime.outbox import Queue
 from streams.runtime.results import Results
 from streams.runtime.tables import TableSet
 from streams.runtime.transport import RawBatch
@@ -28,7 +28,6 @@ from streams.wire.deadletters import dead_letter
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
-from streams.wire.registry import Registry
 from streams.wire.rejected import Rejected
 
 log = structlog.get_logger(__name__)
@@ -49,7 +48,6 @@ class Wire(NamedTuple):
     encoder: Encoder
     decoders: Mapping[str, MetricDecoder | RecordDecoder]
     """By logical source topic."""
-    registry: Registry
     topic_name: Callable[[str], str]
     """Kafka name of a logical topic."""
 
@@ -72,7 +70,7 @@ class Engine:
         self,
         config: CoreConfig,
         tables: TableSet,
-        outbox: Outbox,
+        outbox: Queue,
         checkpointer: Checkpointer,
         wire: Wire,
         metrics: WorkerMetrics,
@@ -92,6 +90,8 @@ class Engine:
         self.partitions: dict[int, Partition] = {}
         self.epoch: Callable[[], int] = int
         """Current epoch of the consumer."""
+        self.settled: Callable[[str, int, int], int | None] = _unsettled
+        """Like that of the checkpointer: of a logical topic, a partition and an offset."""
         self._assigned: dict[int, Reading] = {}
         self.batches = 0
         """Batches applied since start."""
@@ -105,7 +105,7 @@ class Engine:
         """Apply one batch. Does nothing when a seek or a revocation has overtaken it."""
         decoder = self._wire.decoders[source]
         await self._learn_schemas(decoder, batch.records)
-        async with self.saving:
+        async with self._checkpointer.writing:
             pass  # each step of a running checkpoint would have to wait behind a whole batch
         if batch.epoch != self.epoch():
             return
@@ -164,27 +164,26 @@ class Engine:
 
     async def _learn_schemas(self, decoder: Any, records: Sequence[Any]) -> None:
         """Fetch writer schemas that are not known yet; waits while the registry is away."""
-        for schema_id in decoder.unknown_ids(records):
-            for attempt in itertools.count():
-                try:
-                    await asyncio.to_thread(self._wire.registry.fetch, schema_id)
-                except Unavailable as error:
-                    pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
-                    log.warning("schema registry away", schema_id=schema_id, error=str(error))
-                    await asyncio.sleep(pause)
-                    continue
-                except GoalstreamError:
-                    pass  # a definite answer; the decoder rejects the records that it concerns
-                break
+        for attempt in itertools.count():
+            missing = decoder.unknown_ids(records)
+            if not missing:
+                return
+            try:
+                await asyncio.to_thread(decoder.fetch, missing)
+            except Unavailable as error:
+                pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
+                log.warning("schema registry away", schema_ids=len(missing), error=str(error))
+                await asyncio.sleep(pause)
 
     def _publish(self, partition: int, applied: Applied) -> None:
         for emission in applied.emissions:
-            self._send(emission.topic, partition, emission.record)
+            self.queue(emission.topic, partition, emission.record)
         for feature in applied.dropped:
             log.warning("a slice could not be read and begins anew", feature=feature)
             self._metrics.state_dropped.labels(feature).inc()
 
-    def _send(self, topic: str, partition: int, record: Record) -> None:
+    def queue(self, topic: str, partition: int, record: Record) -> None:
+        """Have a record of this worker's leave for a logical topic, when the outbox lets it."""
         name = self._wire.topic_name(topic)
         value = self._wire.encoder.encode(record, name)
         self._outbox.add(name, partition, key_of(record), value)
@@ -203,7 +202,7 @@ class Engine:
             by_offset = {record.offset: record for record in records}
             rejected += [Rejected(by_offset[r.offset], r.reason, r.detail) for r in refused]
         for item in sorted(rejected, key=lambda item: item.raw.offset):
-            self._send(DEAD_LETTER, partition, dead_letter(item))
+            self.queue(DEAD_LETTER, partition, dead_letter(item))
             self._metrics.dead_letters.labels(source, item.reason).inc()
 
     def _count(self, source: str, records: int, applied: Applied) -> None:
@@ -217,12 +216,12 @@ class Engine:
 
     # -- checkpoints --------------------------------------------------------------------------
 
-    async def checkpoint(self, *, everything: bool = False) -> None:
+    async def checkpoint(self, *, everything: bool = False, models: bool = True) -> None:
         """Make the present state durable, commit, then let the waiting actions run."""
         async with self.saving:
             dispatches, self._held = self._held, []
             self.dispatch_waiting.clear()
-            if not await self._store(everything=everything):
+            if not await self._store(everything=everything, models=models):
                 return
             self._metrics.resident_series.set(sum(p.resident for p in self.partitions.values()))
             if self.dispatcher is not None and dispatches:
@@ -236,10 +235,10 @@ class Engine:
             self._held.clear()
             await self._store(everything=True)
 
-    async def _store(self, *, everything: bool) -> bool:
+    async def _store(self, *, everything: bool, models: bool = True) -> bool:
         """False when the partitions are another worker's already; they will be taken away."""
         try:
-            await self._checkpointer.run(self.partitions, everything=everything)
+            await self._checkpointer.run(self.partitions, everything=everything, models=models)
         except Fenced:
             log.warning("partitions belong to another worker now; nothing more is stored")
             return False
@@ -264,20 +263,33 @@ class Engine:
     async def outcomes_read(self, partition: int) -> bool:
         while (part := self.partitions.get(partition)) is not None:
             reading = self._assigned.get(partition)
-            if reading and max(part.applied(OUTCOMES) + 1, reading.start) >= reading.end:
+            if reading and self._position(part, reading) >= reading.end:
                 return True
             self._advanced.clear()
             await self._advanced.wait()
         return False
+
+    def _position(self, part: Partition, reading: Reading) -> int:
+        applied = part.applied(OUTCOMES)
+        settled = self.settled(OUTCOMES, part.number, applied) or 0
+        return max(applied + 1, reading.start, settled)
+
+    def look_again(self) -> None:
+        """Positions may have moved without a record."""
+        self._advanced.set()
 
     def is_pending(self, partition: int, action: Action) -> bool:
         part = self.partitions.get(partition)
         return part is not None and part.is_pending(action)
 
     async def publish(self, partition: int, outcome: Outcome) -> None:
-        self._send(OUTCOMES, partition, outcome)
+        self.queue(OUTCOMES, partition, outcome)
         self._metrics.actions.labels(outcome.status.value).inc()
         await self._outbox.send()
+
+
+def _unsettled(_topic: str, _partition: int, _applied: int) -> int | None:
+    return None
 
 
 __all__ = ["DEAD_LETTER", "METRICS", "OUTCOMES", "Engine"]

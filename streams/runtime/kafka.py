@@ -21,6 +21,7 @@ from confluent_kafka import (
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
 from streams.records import Record
+from streams.records.limits import require_limits
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.registry import Registry
@@ -279,7 +280,8 @@ class Sender:
         self._encoder.prepare()
 
     def encode(self, logical: str, record: Record) -> bytes:
-        """The value of the message. Raises InvalidRecord."""
+        """The value of the message. Raises InvalidRecord, also for what a worker would refuse."""
+        require_limits(record)
         return self._encoder.encode(record, self._names[logical])
 
     def send(self, logical: str, record: Record) -> None:

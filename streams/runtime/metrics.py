@@ -6,6 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+_COMMIT_SECONDS = (
+    0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 5.0,
+)  # fmt: skip
+
 
 class WorkerMetrics:
     """The figures of one worker on ``registry``, and those of its process.
@@ -44,6 +48,12 @@ class WorkerMetrics:
             "goalstream_checkpoint_seconds",
             "Duration of a checkpoint.",
             buckets=_SECONDS,
+            registry=registry,
+        )
+        self.transaction_seconds = Histogram(
+            "goalstream_transaction_seconds",
+            "Duration of a checkpoint's transaction, from its first record to its commit.",
+            buckets=_COMMIT_SECONDS,
             registry=registry,
         )
         self.checkpoints = counter("checkpoints_total", "Checkpoints, by result.", "result")

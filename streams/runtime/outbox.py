@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from streams.errors import InvalidRecord, Unavailable
 
@@ -13,6 +13,18 @@ Entry = tuple[bytes | None, bytes | None]
 
 Target = tuple[str, int]
 """Kafka topic and partition."""
+
+
+class Queue(Protocol):
+    """Where outputs go."""
+
+    def add(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, /
+    ) -> None: ...
+
+    async def send(self) -> None:
+        """Let go what may leave by now."""
+        ...
 
 
 class Outbox:

@@ -49,11 +49,15 @@ class ChangelogReader:
         self.expected = 0
         """Records that the running or last restore had to apply, by offsets."""
         self.active = False
+        self.rebuilds = False
+        """Whether a table ahead of its changelog is worth less than the changelog: it is where
+        tables are written after what they hold was committed."""
 
     async def restore(self, from_: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
         """Apply records after ``from_`` up to and including ``ends``, per changelog partition.
 
-        Raises Stalled when nothing arrives for a while.
+        It waits for the end of a transaction that a lost worker left there. Raises Stalled when
+        nothing arrives for a while.
         """
         behind = {tp: from_[tp] for tp in from_ if ends.get(tp, -1) > from_[tp]}
         if not behind:
@@ -77,7 +81,7 @@ class ChangelogReader:
             consumer.assign(
                 [TopicPartition(tp.topic, tp.partition, at + 1) for tp, at in behind.items()]
             )
-            await self._read(consumer, set(behind))
+            await self._read(consumer, {tp: ends[tp] for tp in behind})
         finally:
             self.active = False
             await asyncio.to_thread(consumer.close)
@@ -85,7 +89,7 @@ class ChangelogReader:
         self._metrics.recovery_seconds.set(seconds)
         log.info("tables restored", records=self.restored, seconds=round(seconds, 3))
 
-    async def _read(self, consumer: Consumer, open_: set[TP]) -> None:
+    async def _read(self, consumer: Consumer, open_: dict[TP, int]) -> None:
         heard = time.monotonic()
         while open_:
             messages = await asyncio.to_thread(consumer.consume, POLL_RECORDS, POLL_SECONDS)
@@ -98,11 +102,26 @@ class ChangelogReader:
                     value=sorted({tp.topic for tp in open_}),
                     remedy="check the broker and the retention of these topics, then restart",
                 )
-            open_ -= self._apply(messages)
+            for tp, read in self._apply(messages).items():
+                # What can be read may end before the log does, while a transaction is open.
+                if read > open_.get(tp, read):
+                    self._finish(tp, open_.pop(tp))
 
-    def _apply(self, messages: list[Message]) -> set[TP]:
-        """Write one poll's records; returns partitions that have been read to their end."""
-        ended: set[TP] = set()
+    def discard(self, tp: TP) -> None:
+        """Empty the table of a changelog partition, which is then restored from the beginning."""
+        table = self._tables.by_changelog(tp.topic)
+        if table is not None:
+            log.warning("a table is ahead of its changelog and is restored", **tp._asdict())
+            self._tables.clear(table, tp.partition)
+
+    def _finish(self, tp: TP, end: int) -> None:
+        table = self._tables.by_changelog(tp.topic)
+        if table is not None:
+            self._tables.store(table, tp.partition, (), end)
+
+    def _apply(self, messages: list[Message]) -> dict[TP, int]:
+        """Write one poll's records; returns where partitions have been read to their end."""
+        ended: dict[TP, int] = {}
         batches: dict[TP, list[Message]] = {}
         for message in messages:
             tp = TP(cast(str, message.topic()), cast(int, message.partition()))
@@ -110,7 +129,7 @@ class ChangelogReader:
             if error is None:
                 batches.setdefault(tp, []).append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(tp)
+                ended[tp] = cast(int, message.offset())
             elif error.fatal():
                 raise Stalled(f"changelog cannot be read: {error}", remedy="check the broker")
         for tp, part in batches.items():
@@ -147,6 +166,10 @@ class BatchRecovery(Recovery):
         if title != "active":
             return
         ends = {tp: cast(int, self.active_highwaters[tp]) for tp in tps}
+        if self.changelogs.rebuilds:
+            for tp in (tp for tp in tps if destination[tp] > ends[tp]):
+                self.changelogs.discard(tp)
+                destination[tp] = -1
         await self.changelogs.restore({tp: destination[tp] for tp in tps}, ends)
         for tp, end in ends.items():
             destination[tp] = max(destination[tp], end)

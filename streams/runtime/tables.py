@@ -97,6 +97,13 @@ class TableSet:
             put(OFFSET_KEY, str(changelog_offset).encode())
         self.database(table, partition).write(batch, self._write_options)
 
+    def clear(self, table: str, partition: int) -> None:
+        """Delete every value and the offset of a partition."""
+        keys = [key for key, _ in self.scan(table, partition, b"")]
+        for start in range(0, len(keys), SLICE):
+            self.store(table, partition, ((key, None) for key in keys[start : start + SLICE]), None)
+        self.store(table, partition, [(OFFSET_KEY, None)], None)
+
     def persisted_offset(self, table: str, partition: int) -> int:
         """Changelog offset that the stored partition includes; -1 for none."""
         stored = self.database(table, partition).get(OFFSET_KEY)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -18,9 +18,8 @@ from streams.core.kernel.names import ENGINE
 from streams.core.kernel.timers import TICK, Due
 from streams.core.partition import Partition
 from streams.errors import Unavailable
-from streams.records import Command
+from streams.records import Command, Record
 from streams.runtime.engine import Engine
-from streams.runtime.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +28,14 @@ REPEAT_MS = 30_000
 """After this long without effect a tick is written again."""
 
 
+class Publish(Protocol):
+    def __call__(self, logical: str, records: Sequence[Record], /) -> Awaitable[object]: ...
+
+
 async def keep_ticking(
     engine: Engine,
     owned: Callable[[], frozenset[int]],
-    publisher: Publisher,
+    publish: Publish,
     now_ms: Callable[[], int],
     seconds: float,
 ) -> None:
@@ -49,7 +52,7 @@ async def keep_ticking(
             ticks += tickers[number][1].due(part.timers.take_changes())
         if ticks:
             try:
-                await publisher.publish(COMMANDS, ticks)
+                await publish(COMMANDS, ticks)
             except Unavailable as error:
                 log.warning("ticks could not be written", error=str(error))
 

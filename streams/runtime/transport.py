@@ -14,16 +14,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from streams.errors import StateError
 from streams.runtime.logs import FAUST_LOGGER
+from streams.runtime.transactions import Membership
 
 FETCH_WAIT_MS = 50
 """Longest wait of a fetch at the broker. aiokafka has one fetch in flight per broker, so an idle
@@ -50,7 +53,35 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"
         return consumer
+
+    def highwater(self, tp: TP) -> int:
+        """Offset behind the last record that can be read: what a transaction may still abort, and
+        all behind it, cannot."""
+        consumer = self._ensure_consumer()
+        stable = cast("int | None", consumer.last_stable_offset(tp))
+        return cast(int, consumer.highwater(tp) if stable is None or stable < 0 else stable)
+
+    def positions(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Offset that is fetched next, of the partitions that have one. No fetch may be running:
+        the consumer lives in another thread."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return {}
+        states = {tp: assignment.state_value(cast(Any, tp)) for tp in tps}
+        return {
+            tp: state.position
+            for tp, state in states.items()
+            if state is not None and state.has_valid_position
+        }
+
+    def membership(self, generation: int) -> Membership | None:
+        """Who this member is in a generation; None when the group has moved on."""
+        coordinator = cast(GroupCoordinator, self._ensure_consumer()._coordinator)
+        member = Membership(coordinator.group_id, coordinator.generation, coordinator.member_id)
+        return member if member.generation == generation > 0 else None
 
     async def is_member(self) -> bool | None:
         """What the group's coordinator says to a heartbeat; None when it says nothing."""
@@ -72,16 +103,28 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.epoch = 0
-        self.delivered: dict[TP, int] = {}
-        """Offset of the last record handed to an agent."""
+        self.member: Membership | None = None
+        """Who this worker was in the group when it was given its partitions."""
+        self._fetched: dict[TP, int] = {}
+        """Offset of the last record that was fetched since the seek."""
+        self._reached: dict[TP, int] = {}
+        """Offset that is fetched next."""
         self.batch_records: int = self.app.conf.broker_max_poll_records
         self.before_revoke: Callable[[], Awaitable[None]] = _nothing
         """Awaited when partitions are taken away, while they can still be committed."""
+        self.ends: Callable[..., Awaitable[Mapping[TP, int]]] = super().highwaters
+        """Ends of the logs, whatever of them can be read yet."""
+        self.before_seek: Callable[[set[TP]], Awaitable[None]] = _nothing_of
+        """Awaited before the committed offsets of these partitions are asked for."""
         self.after_seek: Callable[[Mapping[TP, int]], Awaitable[None]] = _no_seek
         """Awaited when all partitions stand at their committed offsets, which it is given."""
         self._confirmed = -math.inf
         self._fetching = asyncio.Lock()
         self._wake = asyncio.Event()
+
+    @property
+    def _consumer_thread(self) -> BatchThread:
+        return cast(BatchThread, self._thread)
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -112,6 +155,9 @@ class BatchConsumer(driver.Consumer):
             active = set(self._get_active_partitions())
             if active and self.flow_active:
                 records = await self._getmany(active_partitions=active, timeout=FETCH_SECONDS)
+                if epoch == self.epoch:
+                    self._fetched |= {tp: part[-1].offset for tp, part in records.items()}
+                    self._reached |= self._consumer_thread.positions(active)
                 return records, epoch, generation
         await self._idle()
         return None
@@ -142,7 +188,6 @@ class BatchConsumer(driver.Consumer):
                 if self.app.topics.acks_enabled_for(tp.topic)
                 else [self._to_message(tp, record) for record in part]
             )
-            self.delivered[tp] = part[-1].offset
             for message in messages:
                 await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
@@ -175,11 +220,25 @@ class BatchConsumer(driver.Consumer):
             generation_id=generation,
         )
 
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        # What a transaction may still abort is part of what has to be read before work begins.
+        return await self.ends(*partitions)
+
+    def settled(self, tp: TP, applied: int) -> int | None:
+        """Offset up to which nothing is left to apply when the record at ``applied`` was the last.
+
+        It passes what is no record: the marks of transactions, what they aborted, what compaction
+        removed. None while records are on their way.
+        """
+        return self._reached.get(tp) if self._fetched.get(tp, -1) <= applied else None
+
     async def perform_seek(self) -> None:
         async with self._fetching:
             self.epoch += 1
-            self.delivered.clear()
+            self._fetched.clear()
+            self._reached.clear()
             self._committed_offset.clear()
+            await self.before_seek(self.assignment())
             await super().perform_seek()
             committed = {tp: at for tp, at in self._committed_offset.items() if at is not None}
             await self.after_seek(committed)
@@ -210,7 +269,7 @@ class BatchConsumer(driver.Consumer):
         An answer holds for a part of the session timeout: before that is over the group gives
         the partitions to nobody else.
         """
-        thread = cast(BatchThread, self._thread)
+        thread = self._consumer_thread
         session: float = self.app.conf.broker_session_timeout
         while time.monotonic() - self._confirmed > session / 3:
             asked = time.monotonic()
@@ -230,7 +289,14 @@ class BatchConsumer(driver.Consumer):
         self.epoch += 1
         self.app.flow_control.suspend()
         await self.before_revoke()
+        self.member = None
         await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        # Now and not when it is used: what a worker knows holds for the generation in which it
+        # was given its partitions, and a later one may have given them to somebody meanwhile.
+        self.member = self._consumer_thread.membership(generation_id)
+        await super().on_partitions_assigned(assigned, generation_id)
 
 
 class BatchTransport(driver.Transport):
@@ -241,12 +307,16 @@ async def _nothing() -> None:
     return
 
 
+async def _nothing_of(_partitions: set[TP]) -> None:
+    return
+
+
 async def _no_seek(_committed: Mapping[TP, int]) -> None:
     return
 
 
 _OVERRIDDEN: dict[type, tuple[str, ...]] = {
-    driver.AIOKafkaConsumerThread: ("_create_worker_consumer",),
+    driver.AIOKafkaConsumerThread: ("_create_worker_consumer", "highwater"),
     driver.Consumer: (
         "_new_consumer_thread",
         "_drain_messages",
@@ -260,11 +330,15 @@ _OVERRIDDEN: dict[type, tuple[str, ...]] = {
         "ack",
         "commit",
         "on_partitions_revoked",
+        "on_partitions_assigned",
         "wait_first",
         "highwater",
+        "highwaters",
     ),
     driver.Transport: ("create_consumer",),
     GroupCoordinator: ("_do_heartbeat",),
+    AIOKafkaConsumer: ("highwater", "last_stable_offset"),
+    TopicPartitionState: ("has_valid_position", "position"),
 }
 
 

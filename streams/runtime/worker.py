@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -14,25 +15,33 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from streams.errors import Stalled
+from streams.records import Record
 from streams.runtime.admin import Cluster
 from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
 from streams.runtime.catalogue import core_config
-from streams.runtime.checkpoint import Checkpointer, Limits
+from streams.runtime.checkpoint import AtLeastOnce, Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
+from streams.runtime.exactly_once import ExactlyOnce, HeldOutbox
 from streams.runtime.handlers import HandlerRegistry, load_handlers
 from streams.runtime.kill_switch import KillSwitch
 from streams.runtime.lock import StateLock
 from streams.runtime.metrics import WorkerMetrics
-from streams.runtime.outbox import Outbox
+from streams.runtime.outbox import Outbox, Queue
 from streams.runtime.positions import Source
 from streams.runtime.publisher import Publisher
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.tables import TableSet
 from streams.runtime.ticker import keep_ticking
 from streams.runtime.topic_changes import require_topics
+from streams.runtime.transactions import (
+    Transactions,
+    instance_of,
+    require_metadata_form,
+    settle_offsets,
+)
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
 from streams.runtime.warmup import warm_up
@@ -46,6 +55,8 @@ from streams.wire.topology import INPUTS, RECORD_OF
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 1.0
+SETTLE_SECONDS = 45.0
+"""How much longer than a transaction may take a broker may need to end it."""
 REQUESTED_CHECKPOINT_SECONDS = 0.02  # least time between checkpoints that actions ask for
 
 
@@ -79,6 +90,9 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
         self._stopping = False
+        self._cluster: Cluster
+        self._outputs: HeldOutbox | None = None
+        """What waits for a transaction; None where outputs leave at once."""
         self._resources = ExitStack()
         self._starts: dict[TP, int] = {}
         self._lags: dict[tuple[str, int], int] = {}
@@ -107,8 +121,11 @@ class Worker:
         self._spawn(self._checkpoints(), "checkpoints")
         self._spawn(self._requested_checkpoints(), "requested checkpoints")
         pace = self.settings.worker.tick_seconds
-        ticking = keep_ticking(self.engine, self.owned, self.publisher, self._now_ms, pace)
+        publish = self.publisher.publish if self._outputs is None else self._queue
+        ticking = keep_ticking(self.engine, self.owned, publish, self._now_ms, pace)
         self._spawn(ticking, "ticks")
+        if self._outputs is not None:
+            self._spawn(self._output_checkpoints(self._outputs), "output checkpoints")
         self._spawn(self._watch(), "watchdog")
 
     async def wait(self) -> None:
@@ -156,8 +173,8 @@ class Worker:
             self._failure.set_exception(error)
 
     def _check_topics(self) -> None:
-        counts = Cluster(self.settings.librdkafka()).partition_counts()
-        require_topics(self.topology, counts)
+        self._cluster = Cluster(self.settings.librdkafka())
+        require_topics(self.topology, self._cluster.partition_counts())
 
     # -- building -----------------------------------------------------------------------------
 
@@ -177,34 +194,33 @@ class Worker:
         client = settings.librdkafka()
         self.changelogs = ChangelogReader(self.tables, client, self.metrics)
         self.app.changelogs = self.changelogs
-        outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
-        checkpointer = Checkpointer(
-            self.tables,
-            outbox,
-            self._commit,
-            name,
-            Limits(
-                options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities
-            ),
-            self.metrics,
+        limits = Limits(
+            options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities
         )
+        if options.guarantee == "exactly_once":
+            outbox, checkpointer = await self._exactly_once(limits)
+        else:
+            outbox, checkpointer = self._at_least_once(limits)
+        checkpointer.settled = self._settled
         registry = self._resources.enter_context(opened_registry(settings))
         encoder = Encoder(
             registry, {spec.name: RECORD_OF[spec.logical] for spec in self.topology.topics}
         )
         await asyncio.to_thread(encoder.prepare)
         decoders = {
-            source: MetricDecoder(registry)
+            source: MetricDecoder(schemas)
             if source == METRICS
-            else RecordDecoder(registry, RECORD_OF[source])
-            for source in INPUTS
+            else RecordDecoder(schemas, RECORD_OF[source], output_bytes=options.output_bytes)
+            for source, schemas in (
+                (source, registry.under(self.topology.topic(source).subject)) for source in INPUTS
+            )
         }
         self.engine = Engine(
             self.core,
             self.tables,
             outbox,
             checkpointer,
-            Wire(encoder, decoders, registry, name),
+            Wire(encoder, decoders, name),
             self.metrics,
         )
         self._checkpointer = checkpointer
@@ -217,6 +233,7 @@ class Worker:
             now_ms=self._now_ms,
             on_error=self.fail,
             halted=self.kill_switch.reason,
+            output_bytes=options.output_bytes,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(
@@ -237,8 +254,36 @@ class Worker:
         consumer.batch_records = options.batch_records
         consumer.before_revoke = self._hand_over
         consumer.after_seek = self._positioned
-        self._checkpointer.owns = consumer.owns
+        consumer.ends = self._ends
         self.engine.epoch = lambda: consumer.epoch
+        self.engine.settled = lambda topic, number, applied: self._settled(
+            Source(name(topic), number), applied
+        )
+
+    def _at_least_once(self, limits: Limits) -> tuple[Queue, Checkpointer]:
+        outbox = Outbox(cast(Any, self.app.producer)._ensure_producer)
+        name = self.topology.kafka_name
+        saving = AtLeastOnce(self.tables, outbox, self._commit, name, limits, self.metrics)
+        saving.owns = self.app.batches.owns
+        return outbox, saving
+
+    async def _exactly_once(self, limits: Limits) -> tuple[Queue, Checkpointer]:
+        options, client = self.settings.worker, self.settings.librdkafka()
+        instance = instance_of(Path(options.state_dir), lambda: secrets.token_hex(8))
+        transactions = Transactions(
+            client, f"{options.app_id}-{instance}", options.transaction_seconds
+        )
+        await asyncio.to_thread(require_metadata_form, client, options.app_id)
+        await asyncio.to_thread(transactions.open)
+        self._resources.callback(transactions.close)
+        self._outputs = outbox = HeldOutbox()
+        name = self.topology.kafka_name
+        saving = ExactlyOnce(self.tables, outbox, transactions, name, limits, self.metrics)
+        consumer = self.app.batches
+        saving.member = lambda: consumer.member
+        consumer.before_seek = self._settle_offsets
+        self.changelogs.rebuilds = True
+        return outbox, saving
 
     # -- what Faust calls ---------------------------------------------------------------------
 
@@ -271,6 +316,8 @@ class Worker:
             self.fail(error)
         finally:
             self.engine.forget()
+            if self._outputs is not None:
+                self._dispatcher.forget()
 
     async def _last_checkpoint(self) -> None:
         consumer = self.app.batches
@@ -291,6 +338,22 @@ class Worker:
         self.engine.assigned(
             {tp.partition: Reading(max(committed.get(tp, 0), begins[tp]), ends[tp]) for tp in tps}
         )
+
+    async def _ends(self, *tps: TP) -> Mapping[TP, int]:
+        ends = await asyncio.to_thread(self._cluster.ends, tps)
+        return {TP(*place): end for place, end in ends.items()}
+
+    async def _settle_offsets(self, tps: Iterable[TP]) -> None:
+        topics = {self.topology.kafka_name(source) for source in INPUTS}
+        sources = [Source(*tp) for tp in tps if tp.topic in topics]
+        options = self.settings.worker
+        client, seconds = self.settings.librdkafka(), options.transaction_seconds
+        await asyncio.to_thread(
+            settle_offsets, client, options.app_id, sources, seconds + SETTLE_SECONDS
+        )
+
+    def _settled(self, source: Source, applied: int) -> int | None:
+        return self.app.batches.settled(TP(*source), applied)
 
     async def _commit(self, positions: Mapping[Source, int]) -> bool:
         offsets = {TP(source.topic, source.partition): at for source, at in positions.items()}
@@ -318,9 +381,19 @@ class Worker:
             await self._checkpoint()
             await asyncio.sleep(REQUESTED_CHECKPOINT_SECONDS)
 
-    async def _checkpoint(self) -> None:
+    async def _output_checkpoints(self, outputs: HeldOutbox) -> None:
+        while True:
+            await outputs.filled.wait()
+            await asyncio.sleep(self.settings.worker.output_seconds)
+            await self._checkpoint(models=False)
+
+    async def _queue(self, logical: str, records: Sequence[Record]) -> None:
+        for record in records:
+            self.engine.queue(logical, self.views.partition_of(record.entity_id), record)
+
+    async def _checkpoint(self, *, models: bool = True) -> None:
         try:
-            await self.engine.checkpoint()
+            await self.engine.checkpoint(models=models)
         except Exception:
             self.metrics.checkpoints.labels("failed").inc()
             raise
@@ -333,7 +406,8 @@ class Worker:
             if self.app.crashed:
                 raise self.app.crash_reason or Stalled("Faust crashed without a reason")
             if self.phase == "running":
-                await self._measure_lags()
+                self._measure_lags()
+                self.engine.look_again()
             watchdog.check(self.pulse(), time.monotonic())
             self._export()
 
@@ -369,19 +443,17 @@ class Worker:
             rebalancing=self.phase == "rebalancing",
         )
 
-    async def _measure_lags(self) -> None:
+    def _measure_lags(self) -> None:
         """(logical topic, partition) -> records that exist and are not applied yet."""
         consumer, lags = self.app.batches, dict[tuple[str, int], int]()
         for source in INPUTS:
-            for number, part in list(self.engine.partitions.items()):
+            for number, part in self.engine.partitions.items():
                 tp = TP(self.topology.kafka_name(source), number)
-                end = consumer.highwater(tp)
                 applied = part.applied(source)
-                lag = max(0, (end or 0) - max(applied + 1, self._starts.get(tp, 0)))
-                if lag and consumer.delivered.get(tp, -1) <= applied:
-                    # Offsets without a record (transaction markers, compaction) are no work.
-                    lag = max(0, (end or 0) - (await consumer.position(tp) or 0))
-                lags[source, number] = lag
+                # Offsets without a record (transaction markers, compaction) are no work.
+                settled = consumer.settled(tp, applied) or 0
+                done = max(applied + 1, self._starts.get(tp, 0), settled)
+                lags[source, number] = max(0, (consumer.highwater(tp) or 0) - done)
         self._lags = lags
 
     def owned(self) -> frozenset[int]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.core.config import CoreConfig
@@ -64,6 +64,17 @@ class Settings(section_of(CoreConfig), _ProcessSettings):
 
     features: dict[str, dict[str, Any]] = {}
     """Features of one's own, each with its section: by entry point or ``module:attribute``."""
+
+    @model_validator(mode="after")
+    def _the_broker_has_transactions(self) -> Self:
+        if self.kafka.bootstrap == EMBEDDED and self.worker.guarantee == "exactly_once":
+            raise ConfigError(
+                "the embedded broker has no transactions",
+                field="worker.guarantee",
+                value="exactly_once",
+                remedy="set kafka.bootstrap to the address of a broker, or use at_least_once",
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

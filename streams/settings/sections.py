@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from streams.core.kernel.checks import CENTURY_MS
 from streams.errors import ConfigError
+from streams.records.limits import MOST_OUTPUT_BYTES, OUTPUT_BYTES, TEXT_BYTES
 
 EMBEDDED = "embedded"
 MAX_SECONDS = CENTURY_MS // 1000
@@ -113,20 +114,40 @@ class KafkaSection(Section):
                 message = f"does not go with security_protocol {self.security_protocol}"
                 remedy = "use security_protocol SSL or SASL_SSL"
                 raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
-        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
-            missing = "ssl_keyfile" if self.ssl_certfile else "ssl_certfile"
-            raise ConfigError(
-                "a client certificate needs both files", field=missing, value="", remedy="set it"
-            )
+        _require_both_files(self.ssl_certfile, self.ssl_keyfile)
         return self
+
+
+def _require_both_files(certfile: str, keyfile: str) -> None:
+    if bool(certfile) != bool(keyfile):
+        missing = "ssl_keyfile" if certfile else "ssl_certfile"
+        raise ConfigError(
+            "a client certificate needs both files", field=missing, value="", remedy="set it"
+        )
 
 
 class RegistrySection(Section):
     url: Annotated[str, AfterValidator(_checked_url)] = EMBEDDED
     """``embedded``: the schemas of the package with fixed ids; else a registry's address."""
     timeout_seconds: Seconds = 3.0
+    lookups_per_minute: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """How often the schemas of one topic are asked for, at most. A record with a schema id that is
+    not known yet may wait so long."""
     username: str = ""
     password_file: str = ""
+    ssl_cafile: str = ""
+    """Who vouches for the registry; empty for the authorities of the system."""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> Self:
+        for key in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            if getattr(self, key) and not self.url.startswith("https://"):
+                message, remedy = "goes with https only", "set registry.url to an https address"
+                raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
+        _require_both_files(self.ssl_certfile, self.ssl_keyfile)
+        return self
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:
@@ -152,7 +173,15 @@ class WorkerSection(Section):
     app_id: Annotated[str, KafkaName] = "goalstream"
     """Consumer group, and the first part of the changelog topics' names."""
     state_dir: Path = Path("state")
+    guarantee: Literal["exactly_once", "at_least_once"] = "at_least_once"
+    """exactly_once: outputs, state and offsets of a checkpoint are one Kafka transaction; who reads
+    the outputs sets ``isolation.level=read_committed``. The same for all workers of an app id."""
     checkpoint_seconds: Seconds = 1.0
+    output_seconds: Seconds = 0.1
+    """With exactly_once: longest that outputs wait for the checkpoint that lets them leave."""
+    transaction_seconds: Annotated[float, Field(ge=1, le=900)] = 15.0
+    """With exactly_once: longest that a checkpoint's transaction may take. Who gets the partitions
+    of a lost worker waits as long for the transaction that it left open."""
     batch_records: Count = 2000
     """Most records handed to the core at once."""
     cache_series: Count = 25_000
@@ -174,8 +203,11 @@ class WorkerSection(Section):
     """Modules that register action handlers."""
     handler_timeout_seconds: Seconds = 30.0
     handler_concurrency: Count = 16
+    output_bytes: Annotated[int, Field(ge=TEXT_BYTES, le=MOST_OUTPUT_BYTES)] = OUTPUT_BYTES
+    """Largest output, stack trace, input and context of an outcome. What a handler gives back is
+    cut to it; an outcome from elsewhere that has more is refused."""
     kill_switch_file: str = ""
-    """While this file exists, no act of a plan starts; empty for ``halted`` in ``state_dir``."""
+    """While this file exists, no action of a plan starts; empty for ``halted`` in ``state_dir``."""
 
 
 class WebSection(Section):

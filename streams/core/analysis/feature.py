@@ -11,7 +11,7 @@ from streams.core.kernel.commands import CommandSpec, NoArguments
 from streams.core.kernel.engine_events import anomaly_event, drift_event, model_event
 from streams.core.kernel.entity import Entity
 from streams.core.kernel.feature import Feature, View
-from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.model_results import Detection, SeriesForecast
 from streams.core.kernel.names import EVENTS, FORECASTS, PREDICTIONS
 from streams.core.kernel.turn import Turn
 from streams.core.metric.limits import KnownMetrics, Limit
@@ -56,12 +56,12 @@ class Analysis(Feature):
     def metrics(self, entity: Entity) -> Iterable[str]:
         return (*entity.read(Analyses).metrics, *self._known.metrics)
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
-        if finding.is_anomaly:
-            turn.emit(EVENTS, anomaly_event(turn, metric, finding))
-        if finding.is_drift:
-            turn.emit(EVENTS, drift_event(turn, metric, finding))
-        for change in finding.changes:
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
+        if detection.is_anomaly:
+            turn.emit(EVENTS, anomaly_event(turn, metric, detection))
+        if detection.is_drift:
+            turn.emit(EVENTS, drift_event(turn, metric, detection))
+        for change in detection.changes:
             turn.emit(EVENTS, model_event(turn, metric, change))
 
     def on_analysis(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:

@@ -32,7 +32,7 @@ from streams.core.learning.state import LearningState
 from streams.core.outcomes.feature import Actions
 from streams.core.planning.due import select
 from streams.core.safety.approval import awaits_approval, expire
-from streams.core.safety.budget import note_act
+from streams.core.safety.budget import note_start
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.state import SafetyState
 from streams.records import Goal, Outcome, Plan, PlanStatus, Severity
@@ -161,7 +161,7 @@ class PlanRunner:
     def _begin(self, turn: Turn, goal: Goal, plan: Plan) -> None:
         running = begin(plan, turn.now)
         self._expect(turn, goal, plan)
-        note_act(
+        note_start(
             turn.edit(SafetyState),
             target=goal.target_metric,
             change=plan.expected_effect,

@@ -23,8 +23,8 @@ from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
 from streams.core.learning.state import LearningState
-from streams.core.planning.catalog import proposals
-from streams.core.planning.plan import Proposal, make_plan
+from streams.core.planning.catalog import candidates
+from streams.core.planning.plan import PlanCandidate, make_plan
 from streams.core.planning.schedule import choose_strategy, due_time, estimate_ms, priority_score
 from streams.core.safety.config import Mode
 from streams.core.safety.modes import Permission
@@ -72,7 +72,7 @@ class Planner:
         permission = self._permissions.permission(turn, goal)
         if permission.mode is Mode.OBSERVE:
             return
-        options = proposals(goal, self._config.actions)
+        options = candidates(goal, self._config.actions)
         if not options:
             return
         plan_id = turn.new_id("plan")
@@ -204,7 +204,7 @@ def has_plan(plans: Plans, goal_id: str) -> bool:
     return any(plan.status not in ENDED for plan in plans.of(goal_id))
 
 
-def _with_effect_ids(proposal: Proposal, goals: Goals, goal: Goal) -> Proposal:
+def _with_effect_ids(proposal: PlanCandidate, goals: Goals, goal: Goal) -> PlanCandidate:
     """Steps know the effect they stand for: the same one until a plan for the goal was done, or the
     goal has got another target.
 

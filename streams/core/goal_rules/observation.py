@@ -18,7 +18,7 @@ _STALE_STEPS = 3
 """Steps of its series after which a value is stale, where that is later than ``max_age_ms``."""
 
 
-class Readings(Mapping[str, Reading]):
+class LatestReadings(Mapping[str, Reading]):
     """Latest values of one entity that are not stale, read when they are asked for.
 
     Of the metrics that were analysed, and of those that say a capacity.
@@ -69,7 +69,7 @@ def observe(
         entity_type=turn.entity.entity_type,
         now=now,
         correlation_id=turn.correlation_id,
-        readings=Readings(turn, config.setting),
+        readings=LatestReadings(turn, config.setting),
         breaches={m: each for m, each in analyses.breaches.items() if _is_ahead(each, now)},
         outlook=outlook if outlook is not None and _is_ahead(outlook, now) else None,
         patterns=patterns,

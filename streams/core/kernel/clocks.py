@@ -85,24 +85,22 @@ def unit_of(timestamp: int) -> str:
     return ""
 
 
-def unit_fault(timestamp: int) -> Fault | None:
-    """What is wrong with a timestamp that cannot be ms of this or the last century's end."""
+def unit_detail(timestamp: int) -> str:
+    """What is wrong with a timestamp that is no ms since the epoch, and the remedy."""
     unit = unit_of(timestamp)
-    if not unit and timestamp >= FIRST_MS:
-        return None
     guess = f"it looks like {unit}" if unit else "it is before the year 2000"
-    return Fault(
-        UNIT,
+    return (
         f"field 'timestamp', value {timestamp}: {guess}; send ms since the epoch in UTC, or "
-        f"--time-unit {unit or 's'} where the command line sends",
+        f"--time-unit {unit or 's'} where the command line sends"
     )
 
 
 def fault(timestamp: int, written: int, config: TimeConfig) -> Fault | None:
     """Why a record that came at ``written`` (ms, the log's clock) cannot have that event time."""
-    found = unit_fault(timestamp)
-    if found is not None or timestamp <= written + config.max_ahead_ms:
-        return found
+    if timestamp < FIRST_MS or unit_of(timestamp):
+        return Fault(UNIT, unit_detail(timestamp))
+    if timestamp <= written + config.max_ahead_ms:
+        return None
     return Fault(
         AHEAD,
         f"field 'timestamp', value {timestamp}: {(timestamp - written) / 1000:.6g} s ahead of the "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.entity import Entity
-from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.model_results import Detection, SeriesForecast
 from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
 from streams.records import Record
@@ -66,7 +66,7 @@ class Feature:
     def on_value(self, turn: Turn, metric: str) -> None:
         """The newest value of a metric, where it is watched, due for analysis or past its limit."""
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
         """What the models noticed at a value. Later values may already be learned: nothing here
         reads series."""
 

@@ -9,7 +9,7 @@ from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.engine_events import SLICE_EVENT, SOURCE, own_event
 from streams.core.kernel.entity import Entity
 from streams.core.kernel.feature import Feature, Handler, View
-from streams.core.kernel.model_results import Finding
+from streams.core.kernel.model_results import Detection
 from streams.core.kernel.names import EVENTS
 from streams.core.kernel.timers import TICK
 from streams.core.kernel.turn import Turn
@@ -29,7 +29,10 @@ class FeatureSet:
         self._features = tuple(features)
         self._on_time, self._on_value = _having(features, "on_time"), _having(features, "on_value")
         self._on_analysis = _having(features, "on_analysis")
-        self._on_finding, self._after = _having(features, "on_finding"), _having(features, "after")
+        self._on_detection, self._after = (
+            _having(features, "on_detection"),
+            _having(features, "after"),
+        )
         self._timed = _having(features, "due_at")
         self._ids_kept = ids_kept
         self._live_ms = live_ms
@@ -91,11 +94,11 @@ class FeatureSet:
         if turn.touched:
             turn.entity.clock = max(turn.entity.clock, turn.now)
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
         """What the models noticed at a value."""
         turn.touched = True
-        for feature in self._on_finding:
-            feature.on_finding(turn, metric, finding)
+        for feature in self._on_detection:
+            feature.on_detection(turn, metric, detection)
 
     # -- questions ----------------------------------------------------------------------------
 

@@ -11,8 +11,14 @@ from streams.core.kernel.feature import Feature, Handler, View
 from streams.core.kernel.names import EVENTS, METRICS
 from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
+from streams.core.metric.text import plain_text
 from streams.core.planning.config import ActionSpec
 from streams.records import Action, Outcome, Record
+
+KEPT_BYTES = 4_096
+"""An outcome that takes more is kept without its details, which are on its topic."""
+_DETAIL_BYTES = 1_024
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class PendingAction(msgspec.Struct, kw_only=True):
@@ -104,5 +110,21 @@ class ActionFeature(Feature):
             turn.settled.append(outcome.action_id)
         if self._duration_metric:
             turn.emit(METRICS, duration_of(turn, outcome, self._duration_metric))
-        actions.outcomes.append(outcome)
+        actions.outcomes.append(_kept_form(outcome))
         del actions.outcomes[: -self._kept]
+
+
+def _kept_form(outcome: Outcome) -> Outcome:
+    """What an entity remembers: settling an action must always have room."""
+    if len(_encode(outcome)) <= KEPT_BYTES:
+        return outcome
+    details = ("output", "error_message", "stack_trace", "input_data", "context_snapshot")
+    told = {name: text for name in details if (text := getattr(outcome, name)) is not None}
+    return msgspec.structs.replace(
+        outcome,
+        **{name: plain_text(text, _DETAIL_BYTES) for name, text in told.items()},
+        tags=(),
+        metadata={"kept": "shortened; the whole outcome is on its topic"},
+        impact_claimed={},
+        impact_measured={},
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from streams.core.kernel.batch import BoolArray, IntArray, MetricBatch
 from streams.core.kernel.clocks import STEPS, Moments, TimeConfig
 from streams.core.kernel.columns import carried, group, previous_values
-from streams.core.kernel.model_results import Finding, ModelChange
+from streams.core.kernel.model_results import Detection, ModelChange
 from streams.core.series.store import LONGEST_GAP_MS, SeriesStore
 
 _HOME = 0.02
@@ -150,7 +150,8 @@ def _live(
         return None
     at = np.flatnonzero(fresh)
     groups = group(rows[at])
-    before = previous_values(gaps[at], groups, series.hot["gap"][groups.rows])
+    stored: IntArray = series.hot["gap"][groups.rows].astype(np.int64)
+    before = previous_values(gaps[at], groups, stored)
     steps = np.zeros(rows.size, np.int64)
     steps[at] = np.minimum(gaps[at], before)
     return ~(old & (behind > STEPS * steps))
@@ -207,7 +208,7 @@ def _sides(series: SeriesStore, batch: MetricBatch, taken: Taken, at: IntArray) 
 
 def learn(
     series: SeriesStore, batch: MetricBatch, taken: Taken, now: IntArray
-) -> dict[int, Finding]:
+) -> dict[int, Detection]:
     """The models take in the records at ``now``; returns what they noticed, by position."""
     unlearned, live = taken.unlearned, taken.live
     learn = now if unlearned[now].all() else now[unlearned[now]]
@@ -224,7 +225,7 @@ def learn(
         changes.setdefault(change.position, []).append(change)
     noticed = {*np.flatnonzero(learned.alarm | learned.drift).tolist(), *changes}
     return {
-        int(learn[index]): Finding(
+        int(learn[index]): Detection(
             value=float(batch.values[learn[index]]),
             expected=float(learned.predicted[index]),
             score=float(learned.score[index]),

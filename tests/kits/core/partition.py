@@ -36,6 +36,7 @@ from streams.records import (
     Record,
     Severity,
 )
+from streams.records.limits import OUTPUT_BYTES, excess
 from streams.testing.feature_contract import MemoryStore
 
 START = 1_700_000_000_000
@@ -106,6 +107,8 @@ class Seen:
 
     def add(self, source: str, applied: Applied) -> None:
         self.emissions += applied.emissions
+        # What the engine writes onto its own inputs is never refused there.
+        assert [e.record for e in applied.emissions if excess(e.record, OUTPUT_BYTES)] == []
         self.dispatches += [(d.action.action_id, d.resumed) for d in applied.dispatches]
         self.rejections += [(source, r.offset, r.reason, r.detail) for r in applied.rejections]
         self.skipped += applied.skipped

@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PARTITIONS = 4
 SESSION_SECONDS = 6.0
 """The shortest that a broker allows by default: a killed worker is missed this soon."""
+TRANSACTION_SECONDS = 12.0
+"""Longer than a session: who gets the partitions may meet the open transaction of who lost them."""
 WAIT_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _PAUSE_SECONDS = 0.1
@@ -50,6 +52,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "worker": {
         "checkpoint_seconds": 0.5,
         "session_seconds": SESSION_SECONDS,
+        "transaction_seconds": TRANSACTION_SECONDS,
         # A tick is an input by the wall's clock: only tests of plans let them flow.
         "tick_seconds": 3600,
     },
@@ -233,6 +236,12 @@ class Deployment:
             for at, end in ends.items()
             if committed.get(at, 0) != end
         }
+
+    def members(self) -> int:
+        """How many workers the group counts as its members."""
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
+        (future,) = admin.describe_consumer_groups([self.name]).values()
+        return len(future.result(_ASK_SECONDS).members)
 
     def wait_committed(self, *sources: str, seconds: float = WAIT_SECONDS) -> None:
         """Wait until everything that was written to the inputs is committed."""

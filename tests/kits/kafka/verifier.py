@@ -70,17 +70,19 @@ class Verdict:
     outputs: Counter[str] = field(default_factory=Counter[str])
     """Ids expected, by topic."""
     repeats: Counter[str] = field(default_factory=Counter[str])
-    """Messages beyond the first of an id, by topic; allowed."""
+    """Messages beyond the first of an id, by topic; allowed with at_least_once."""
     wrong_states: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
     unexplained: list[str] = field(default_factory=list[str])
     changed: list[str] = field(default_factory=list[str])
     """Ids of messages whose bytes are not those of the replay."""
     uncommitted: list[str] = field(default_factory=list[str])
+    twice: list[str] = field(default_factory=list[str])
+    """Topics with repeats, where there must be none."""
 
     @property
     def faults(self) -> dict[str, list[str]]:
-        names = ("wrong_states", "lost", "unexplained", "changed", "uncommitted")
+        names = ("wrong_states", "lost", "unexplained", "changed", "uncommitted", "twice")
         return {name: found[:5] for name in names if (found := getattr(self, name))}
 
     def __str__(self) -> str:
@@ -115,6 +117,8 @@ def verify(deployment: Deployment, metrics: int) -> Verdict:
     for topic in OUTPUTS:
         _compare_outputs(verdict, deployment, topic, expected)
     verdict.uncommitted = [f"{source}: {at}" for source, at in deployment.behind().items()]
+    if deployment.settings.worker.guarantee == "exactly_once":
+        verdict.twice = [f"{topic}: {count}" for topic, count in verdict.repeats.items()]
     print(f"{deployment.name}: {verdict}")
     return verdict
 

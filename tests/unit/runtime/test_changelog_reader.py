@@ -45,8 +45,8 @@ class FakeMessage:
         return self._error
 
 
-def end(tp: TP) -> FakeMessage:
-    return FakeMessage(tp, 0, error=KafkaError(KafkaError._PARTITION_EOF))
+def end(tp: TP, offset: int) -> FakeMessage:
+    return FakeMessage(tp, offset, error=KafkaError(KafkaError._PARTITION_EOF))
 
 
 class FakeConsumer:
@@ -96,8 +96,8 @@ async def test_changelogs_are_read_to_their_ends(
     consumer.polls = [
         [FakeMessage(series, 3, b"a", b"1"), FakeMessage(entities, 0, b"e", b"1")],
         [],
-        [FakeMessage(series, 4, b"b", b"2"), FakeMessage(series, 6, b"a", None), end(entities)],
-        [FakeMessage(series, 7, b"b", b"3"), end(series)],
+        [FakeMessage(series, 4, b"b", b"2"), FakeMessage(series, 6, b"a", None), end(entities, 1)],
+        [FakeMessage(series, 7, b"b", b"3"), end(series, 8)],
         [FakeMessage(series, 8, b"never", b"read")],
     ]
     changelogs = reader(tables)
@@ -112,6 +112,29 @@ async def test_changelogs_are_read_to_their_ends(
     assert made.config["bootstrap.servers"] == "broker"
     assert made.config["enable.auto.commit"] is False
     assert made.closed
+
+
+async def test_an_open_transaction_is_waited_for(
+    tables: TableSet, consumer: type[FakeConsumer]
+) -> None:
+    """Until it ends, what can be read ends before the log does; its mark is no record."""
+    tp = TP(tables.changelog(SERIES), 1)
+    consumer.polls = [
+        [FakeMessage(tp, 0, b"a", b"1"), end(tp, 1)],
+        [],
+        [FakeMessage(tp, 1, b"a", b"2"), end(tp, 3)],
+        [FakeMessage(tp, 3, b"never", b"read")],
+    ]
+    await reader(tables).restore({tp: -1}, {tp: 2})
+    assert tables.reader(1).get_many(SERIES, [b"a"]) == [b"2"]
+    assert tables.persisted_offset(SERIES, 1) == 2
+
+
+async def test_a_table_that_is_discarded_is_empty(tables: TableSet) -> None:
+    tables.store(SERIES, 1, [(b"a", b"1"), (b"b", b"2")], 9)
+    reader(tables).discard(TP(tables.changelog(SERIES), 1))
+    assert list(tables.scan(SERIES, 1, b"")) == []
+    assert tables.persisted_offset(SERIES, 1) == -1
 
 
 async def test_nothing_to_restore_connects_to_nothing(
@@ -154,7 +177,7 @@ async def test_topics_of_others_are_left_alone(
     tables: TableSet, consumer: type[FakeConsumer]
 ) -> None:
     tp = TP("somebody-elses-changelog", 0)
-    consumer.polls = [[FakeMessage(tp, 0, b"a", b"1")], [end(tp)]]
+    consumer.polls = [[FakeMessage(tp, 0, b"a", b"1")], [end(tp, 1)]]
     changelogs = reader(tables)
     await changelogs.restore({tp: -1}, {tp: 0})
     assert changelogs.restored == 1

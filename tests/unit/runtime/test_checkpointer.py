@@ -10,7 +10,7 @@ import pytest
 
 from streams.core.kernel.store import TABLES
 from streams.errors import Unavailable
-from streams.runtime.checkpoint import Checkpointer, Fenced, Limits
+from streams.runtime.checkpoint import AtLeastOnce, Fenced, Limits
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
 from tests.kits.core.partition import Bench, action, event, metric
@@ -30,7 +30,7 @@ class Journal:
         self.tables.step = lambda: self.steps.append("stored")
         self.outbox = Outbox(self.broker.producer)
         self.metrics = worker_metrics()
-        self.checkpointer = Checkpointer(
+        self.checkpointer = AtLeastOnce(
             as_any(self.tables),
             self.outbox,
             self.commit,

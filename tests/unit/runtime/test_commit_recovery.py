@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import msgspec
 from hypothesis import event, given, settings
+from hypothesis.strategies import booleans
 
 from streams.core.config import CoreConfig
 from streams.core.kernel.entity import decode_entity
 from streams.core.kernel.store import ENTITIES
 from streams.core.outcomes.feature import Actions
 from streams.core.partition import Applied, Partition
-from streams.runtime.checkpoint import Checkpointer, Limits
+from streams.runtime.checkpoint import AtLeastOnce, Checkpointer, Limits
+from streams.runtime.exactly_once import ExactlyOnce, HeldOutbox
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
+from streams.runtime.transactions import Membership
 from streams.testing.feature_contract import MemoryStore
 from tests.kits.core.partition import NUMBER, Entry, apply_batch, batches, log_of
 from tests.kits.core.random_input import Draw, configs, draws, random_lists, records_of
@@ -29,6 +33,8 @@ IN_ORDER = (0, 0, 1, 1, 2, 5, 10, 30, 100, 3)
 entity that already knows later records of other topics."""
 Tables = dict[str, dict[bytes, bytes]]
 Message = tuple[bytes | None, bytes | None]
+MARK: Message = (None, None)
+"""In place of a record: a transaction ended."""
 
 
 def encoded(applied: Applied) -> list[Message]:
@@ -54,11 +60,39 @@ def sequential(config: CoreConfig, log: Sequence[Entry]) -> Expected:
     return Expected(store.tables, outputs)
 
 
+class FakeTransactions:
+    """What a transaction writes is there at once, with the mark that ends it, or not at all."""
+
+    def __init__(
+        self, broker: FakeBroker, committed: Callable[[Mapping[Source, int]], None]
+    ) -> None:
+        self._broker = broker
+        self._committed = committed
+
+    def commit(
+        self,
+        messages: Mapping[tuple[str, int], Sequence[Message]],
+        offsets: Mapping[Source, int],
+        _member: Membership,
+    ) -> dict[tuple[str, int], int]:
+        self._broker.step()
+        last: dict[tuple[str, int], int] = {}
+        for target, entries in messages.items():
+            log = self._broker.topics.setdefault(target, [])
+            log += entries
+            last[target] = len(log) - 1
+            log.append(MARK)
+        self._committed(offsets)
+        self._broker.step()
+        return last
+
+
 class Simulation:
     """One partition of a worker that reads a log, checkpoints, seeks and dies."""
 
-    def __init__(self, config: CoreConfig, log: Sequence[Entry]) -> None:
+    def __init__(self, config: CoreConfig, log: Sequence[Entry], *, exactly_once: bool) -> None:
         self._config = config
+        self._exactly_once = exactly_once
         self._log = log
         self._expected = sequential(config, log)
         self.broker = FakeBroker()
@@ -76,17 +110,22 @@ class Simulation:
         """A new process over what was durable."""
         self._tables.stores[NUMBER] = self._tables.recover(self.broker, NUMBER)
         self.partition = Partition(NUMBER, self._config, self._tables.reader(NUMBER))
-        self._outbox = Outbox(self.broker.producer)
-        self._checkpointer = Checkpointer(
-            as_any(self._tables),
-            self._outbox,
-            self._commit,
-            str,
-            Limits(model_bytes=1, series=2, entities=1),
-            worker_metrics(),
-        )
+        self._checkpointer = self._made_checkpointer()
         self._queue: list[tuple[int, list[Entry]]] = []
         self.seek()
+
+    def _made_checkpointer(self) -> Checkpointer:
+        limits, tables = Limits(model_bytes=1, series=2, entities=1), as_any(self._tables)
+        if self._exactly_once:
+            self._outbox = HeldOutbox()
+            transactions = FakeTransactions(self.broker, self._committed)
+            saving = ExactlyOnce(
+                tables, self._outbox, as_any(transactions), str, limits, worker_metrics()
+            )
+            saving.member = lambda: Membership("g", 1, "m")
+            return saving
+        self._outbox = Outbox(self.broker.producer)
+        return AtLeastOnce(tables, self._outbox, self._commit, str, limits, worker_metrics())
 
     def seek(self) -> None:
         """Back to what is committed; what was fetched before belongs to an older epoch."""
@@ -95,7 +134,7 @@ class Simulation:
 
     def revoke(self) -> None:
         """The partition goes away without a checkpoint and comes back."""
-        self._checkpointer.positions.revoke()
+        self._checkpointer.forget()
         self.partition = Partition(NUMBER, self._config, self._tables.reader(NUMBER))
         self.seek()
 
@@ -114,7 +153,8 @@ class Simulation:
         epoch, batch = self._queue.pop(0)
         if epoch == self._epoch:
             applied = apply_batch(self.partition, batch)
-            self._outbox.extend(OUTPUT, NUMBER, encoded(applied))
+            for key, value in encoded(applied):
+                self._outbox.add(OUTPUT, NUMBER, key, value)
         return True
 
     def checkpoint(self, *, everything: bool, steps: int | None = None, busy: bool = False) -> None:
@@ -144,11 +184,14 @@ class Simulation:
 
     async def _commit(self, positions: Mapping[Source, int]) -> bool:
         self._step()
+        self._committed(positions)
+        return True
+
+    def _committed(self, positions: Mapping[Source, int]) -> None:
         for source, offset in positions.items():
             assert offset >= self.committed.get(source.topic, 0)
             self.committed[source.topic] = offset
         self._check_nothing_lost()
-        return True
 
     # -- what must hold -----------------------------------------------------------------------
 
@@ -157,12 +200,16 @@ class Simulation:
         store = self._tables.recover(self.broker, NUMBER)
         successor = Partition(NUMBER, self._config, store)
         rest = [e for e in self._log if e.offset >= self.committed.get(e.source, 0)]
-        outputs = set(self.broker.messages(OUTPUT, NUMBER))
+        outputs = Counter(each for each in self.broker.messages(OUTPUT, NUMBER) if each != MARK)
         for batch in batches(rest):
-            outputs |= set(encoded(apply_batch(successor, batch)))
+            outputs.update(encoded(apply_batch(successor, batch)))
         store.save(successor.snapshot(None))
         assert store.tables == self._expected.tables
-        assert outputs == {message for part in self._expected.outputs.values() for message in part}
+        expected = Counter(each for part in self._expected.outputs.values() for each in part)
+        if self._exactly_once:
+            assert outputs == expected
+        else:
+            assert outputs.keys() == expected.keys()
 
     def finish(self) -> None:
         """Go on undisturbed to the end of the log."""
@@ -216,13 +263,17 @@ def play(simulation: Simulation, operation: str, number: int) -> None:
     config=configs,
     drawn=draws(40),
     operations=random_lists(random_operation, 20),
+    exactly_once=booleans(),
 )
-@settings(max_examples=350)
+@settings(max_examples=500)
 def test_state_is_that_of_an_undisturbed_worker(
-    config: CoreConfig, drawn: list[Draw], operations: list[tuple[str, int]]
+    config: CoreConfig,
+    drawn: list[Draw],
+    operations: list[tuple[str, int]],
+    exactly_once: bool,
 ) -> None:
     log = log_of(records_of(drawn, IN_ORDER, entity_type="service"))
-    simulation = Simulation(config, log)
+    simulation = Simulation(config, log, exactly_once=exactly_once)
     for operation, number in operations:
         play(simulation, operation, number)
     simulation.finish()

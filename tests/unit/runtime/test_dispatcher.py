@@ -15,7 +15,9 @@ import pytest_asyncio
 
 from streams.core.kernel.emission import Dispatch, Position
 from streams.core.outcomes.build import outcome_id
+from streams.core.outcomes.result import HandlerResult
 from streams.records import Action, Outcome, OutcomeStatus, Severity
+from streams.records.limits import OUTPUT_BYTES
 from streams.runtime.dispatcher import Dispatcher, never_halted
 from streams.runtime.handlers import Handler, HandlerRegistry
 from streams.wire.decode import RecordDecoder
@@ -176,6 +178,24 @@ async def test_a_nested_output_can_be_read_back_from_the_topic(rig: Rig) -> None
     (read,) = found.records
     assert isinstance(read.record, Outcome)
     assert json.loads(read.record.output or "") == nested
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        HandlerResult(output="x" * 3_000_000, metadata={"k" * 9_000: "v" * 1_000_000}),
+        {"output": "é" * 2_000_000, "metadata": dict.fromkeys(map(str, range(5_000)), "v")},
+        HandlerResult(error_message="e" * 2_000_000, stack_trace="t" * 2_000_000),
+    ],
+    ids=["own result", "mapping", "failure"],
+)
+async def test_a_huge_result_is_cut_to_what_the_topic_takes(rig: Rig, given: object) -> None:
+    """The worker reads its own outcome again: refused there, the action would never end."""
+    outcome = await rig.outcome(lambda params, goal_id: given)
+    decoder = RecordDecoder(EmbeddedRegistry(), Outcome, output_bytes=OUTPUT_BYTES)
+    decoded = decoder.decode([message(outcome)])
+    assert decoded.rejected == []
+    assert [one.record for one in decoded.records] == [outcome]
 
 
 @pytest.mark.spec("S1-119", "S2-014")

@@ -17,7 +17,7 @@ from streams.core.kernel.emission import Dispatch
 from streams.errors import Unavailable
 from streams.records import DeadLetter, Goal, Outcome, Record, Suggestion
 from streams.runtime import engine as engine_module
-from streams.runtime.checkpoint import Checkpointer, Limits
+from streams.runtime.checkpoint import AtLeastOnce, Limits
 from streams.runtime.engine import Engine, Reading, Wire
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
@@ -49,7 +49,7 @@ class Rig:
         self.ends: dict[str, int] = {}
         self.outbox = Outbox(self.broker.producer)
         self.metrics = worker_metrics()
-        self.checkpointer = Checkpointer(
+        self.checkpointer = AtLeastOnce(
             as_any(self.tables),
             self.outbox,
             self.commit,
@@ -69,7 +69,7 @@ class Rig:
             as_any(self.tables),
             self.outbox,
             self.checkpointer,
-            Wire(ENCODER, decoders, self.registry, topic_name),
+            Wire(ENCODER, decoders, topic_name),
             self.metrics,
         )
         self.engine.epoch = lambda: self.epoch

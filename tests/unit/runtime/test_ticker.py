@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.core.kernel.entity import StoredTimers
 from streams.core.kernel.timers import TICK, Due, Timers
 from streams.errors import Unavailable
-from streams.records import Command
+from streams.records import Command, Record
 from streams.runtime.ticker import REPEAT_MS, Ticker, keep_ticking
 
 
@@ -133,7 +133,7 @@ class Shaky:
     async def load_timers(self, number: int) -> None:
         self.loaded.append(number)
 
-    async def publish(self, topic: str, ticks: Sequence[Command]) -> None:
+    async def publish(self, topic: str, ticks: Sequence[Record]) -> None:
         self.tries += 1
         if self.tries == 1:
             raise Unavailable("the broker is away", field="topic", value=topic, remedy="wait")
@@ -151,7 +151,7 @@ async def test_a_pass_that_fails_does_not_end_the_loop() -> None:
 
     parts: Any = shaky
     ticking = asyncio.create_task(
-        keep_ticking(parts, lambda: frozenset({3}), cast(Any, shaky), later, 0.001)
+        keep_ticking(parts, lambda: frozenset({3}), shaky.publish, later, 0.001)
     )
     async with asyncio.timeout(10):
         tick = await shaky.written

@@ -14,6 +14,7 @@ from faust.types import TP, Message
 
 from streams.errors import StateError
 from streams.runtime import transport
+from streams.runtime.transactions import Membership
 from streams.runtime.transport import BatchConsumer, RawBatch, verify_faust
 from tests.kits.runtime.faust_app import unconnected_app
 
@@ -30,6 +31,14 @@ class PreparedConsumer(BatchConsumer):
         self.gate = asyncio.Event()
         self.gate.set()
         self.busy: list[str] = []
+        self.thread = SimpleNamespace(
+            positions=lambda _: self.next, membership=lambda number: Membership("g", number, "m")
+        )
+        self.next: dict[TP, int] = {}
+
+    @property
+    def _consumer_thread(self) -> Any:
+        return self.thread
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         self.busy.append("fetch")
@@ -109,8 +118,47 @@ async def test_slices_of_bounded_size_in_turn(
         (ONE, [3, 4, 5], 5),
         (ONE, [6], 6),
     ]
-    assert consumer.delivered == {ONE: 6, TWO: 40}
     assert all(message.value.epoch == 0 for message in delivered)
+
+
+async def test_what_is_settled_is_neither_on_its_way_nor_before_a_seek(
+    consumer: PreparedConsumer,
+) -> None:
+    consumer.records = {ONE: [record(ONE, n) for n in (3, 4)]}
+    consumer.next = {ONE: 6, TWO: 0}  # offset 5 marks the end of a transaction
+    assert consumer.settled(ONE, 4) is None
+    await consumer._fetch()
+    assert [consumer.settled(ONE, applied) for applied in (-1, 3, 4)] == [None, None, 6]
+    assert consumer.settled(TWO, -1) == 0
+    await consumer.perform_seek()
+    assert consumer.settled(ONE, 4) is None
+
+
+async def test_a_fetch_that_a_revocation_overtook_settles_nothing(
+    consumer: PreparedConsumer,
+) -> None:
+    consumer.gate.clear()
+    consumer.next = {ONE: 6}
+    fetching = asyncio.create_task(consumer._fetch())
+    await asyncio.sleep(0)
+    await consumer.on_partitions_revoked({ONE})
+    consumer.gate.set()
+    await fetching
+    assert consumer.settled(ONE, 5) is None
+
+
+async def test_membership_is_that_of_the_assignment(consumer: PreparedConsumer) -> None:
+    seen: list[Membership | None] = []
+
+    async def hand_over() -> None:
+        seen.append(consumer.member)
+
+    consumer.before_revoke = hand_over
+    await consumer.on_partitions_assigned({ONE}, 7)
+    consumer.app.consumer_generation_id = 8
+    await consumer.on_partitions_revoked({ONE})
+    assert seen == [Membership("g", 7, "m")]
+    assert consumer.member is None
 
 
 async def test_changelogs_are_delivered_record_by_record(

@@ -127,6 +127,15 @@ def test_an_embedded_broker_has_an_address_only_inside_its_process() -> None:
     assert settings.librdkafka("127.0.0.1:5")["bootstrap.servers"] == "127.0.0.1:5"
 
 
+def test_the_embedded_broker_refuses_exactly_once_by_name() -> None:
+    with pytest.raises(ConfigError, match="no transactions") as caught:
+        load_settings(
+            overrides={"kafka.bootstrap": "embedded", "worker.guarantee": "exactly_once"},
+            environ={},
+        )
+    assert caught.value.field == "worker.guarantee"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])
 def test_views_reachable_from_outside_need_a_token(host: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -36,6 +36,9 @@ def test_the_worker_reads_its_inputs_in_its_own_group_and_owns_its_changelogs() 
     groups = [rule for rule in RULES if rule.role is Role.WORKER and rule.resource == "group"]
     assert [(rule.name, rule.pattern) for rule in groups] == [("app", "prefixed")]
     assert {"Read", "Write"} <= operations(Role.WORKER, "app-")
+    [transactions] = [rule for rule in RULES if rule.resource == "transactional-id"]
+    assert (transactions.role, transactions.name) == (Role.WORKER, "app-")
+    assert "--transactional-id app-" in transactions.command("User:w", "h:1")
 
 
 def test_only_worker_and_operator_touch_changelogs() -> None:

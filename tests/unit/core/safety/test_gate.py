@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.safety.approval import ask, awaits_approval
-from streams.core.safety.budget import note_act
+from streams.core.safety.budget import note_start
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.gate import ALLOWED, GateDecision
 from streams.core.safety.modes import Controls
@@ -30,7 +30,7 @@ def acted(
 ) -> SafetyState:
     state = SafetyState()
     for moment in moments:
-        note_act(
+        note_start(
             state,
             target=target,
             change=change,
@@ -187,7 +187,7 @@ def test_an_open_breaker_lets_nothing_begin() -> None:
 
 def test_one_act_is_tried_at_a_time() -> None:
     state = SafetyState(breaker_open_until=NOW)
-    note_act(state, target="cpu", change=1, scale=100, plan_id="p-1", now=NOW, config=CONFIG)
+    note_start(state, target="cpu", change=1, scale=100, plan_id="p-1", now=NOW, config=CONFIG)
     answer = verdict(state, now=NOW + MINUTE, goal=goal(target_metric="memory"))
     assert (answer.check, answer.until) == ("breaker", NOW + HOUR)
     assert "being tried" in answer.reason
