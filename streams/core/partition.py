@@ -25,7 +25,7 @@ from streams.core.kernel.entities import EntityStore
 from streams.core.kernel.entity import Entity, StoredTimers
 from streams.core.kernel.feature_set import FeatureSet
 from streams.core.kernel.model_results import Detection, SeriesForecast
-from streams.core.kernel.names import METRICS
+from streams.core.kernel.names import ACTIONS, METRICS
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES, StateReader, Write
 from streams.core.kernel.timers import TICK, Timers
 from streams.core.kernel.turn import Turn
@@ -374,6 +374,20 @@ class Partition:
         self.entities.prefetch(dict.fromkeys(entity for entity, _ in pairs))
         known = ((self.entities.find(id_) or Entity(id_), metric) for id_, metric in pairs)
         return [self._features.watches(entity, metric) for entity, metric in known]
+
+    def resume_pending(self, entity_id: str) -> list[Dispatch]:
+        """Take up the stored actions of an entity that have no outcome, also where their records
+        are gone. One that runs already is not started again."""
+        entity = self.entities.find(entity_id)
+        if entity is None or not entity.read(Actions).pending:
+            return []
+        cause = Position(ACTIONS, self.number, entity.offsets.get(ACTIONS, -1))
+        turn = Turn(entity, cause, entity.clock, "", self)
+        for pending in list(entity.read(Actions).pending.values()):
+            self._features.resume(turn, pending.action)
+        if turn.touched:
+            self.entities.mark(entity)
+        return turn.dispatches
 
     def restore_timers(self, stored: StoredTimers) -> None:
         """Know when a stored entity is due, unless a newer state of it is in memory."""

@@ -12,8 +12,9 @@ import structlog
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.kernel.emission import Dispatch, Rejection
-from streams.core.kernel.entity import decode_timers
+from streams.core.kernel.entity import decode_timers, has_slice
 from streams.core.kernel.store import ENTITIES
+from streams.core.outcomes.feature import Actions
 from streams.core.partition import METRICS, Applied, Partition
 from streams.errors import Unavailable
 from streams.records import Action, Outcome, Record
@@ -124,9 +125,7 @@ class Engine:
             first, last = batch.records[0].offset, batch.records[-1].offset
             self.results.note(source, partition, first, last, applied.rejections)
         self._count(source, len(batch.records), applied)
-        if applied.dispatches:
-            self._held += applied.dispatches
-            self.dispatch_waiting.set()
+        self._hold(applied.dispatches)
         self._advanced.set()
         self.batches += 1
         await self._outbox.send()
@@ -143,14 +142,24 @@ class Engine:
         return part
 
     async def load_timers(self, number: int) -> None:
-        """Learn from the store which entities of a partition are due without a record."""
+        """Learn from the store which entities of a partition are due without a record, and take up
+        the actions that have no outcome."""
         part = self.partition(number)
         for index, (_, value) in enumerate(self._tables.scan(ENTITIES, number, b"")):
-            part.restore_timers(decode_timers(value))
+            stored = decode_timers(value)
+            part.restore_timers(stored)
+            if has_slice(value, Actions.slice_name):
+                self._hold(part.resume_pending(stored.entity_id))
             if index % STATES_AT_ONCE == STATES_AT_ONCE - 1:
                 await asyncio.sleep(0)
                 if self.partitions.get(number) is not part:
                     return
+
+    def _hold(self, dispatches: Sequence[Dispatch]) -> None:
+        """Keep them until a checkpoint has made their intent durable."""
+        if dispatches:
+            self._held += dispatches
+            self.dispatch_waiting.set()
 
     def _is_full(self, part: Partition) -> bool:
         return part.resident > self._checkpointer.resident_limit(len(self.partitions))

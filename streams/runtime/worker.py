@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.errors import Stalled
 from streams.records import Record
+from streams.runtime.acls import transactional_id
 from streams.runtime.admin import Cluster
 from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
@@ -271,7 +272,7 @@ class Worker:
         options, client = self.settings.worker, self.settings.librdkafka()
         instance = instance_of(Path(options.state_dir), lambda: secrets.token_hex(8))
         transactions = Transactions(
-            client, f"{options.app_id}-{instance}", options.transaction_seconds
+            client, transactional_id(options.app_id, instance), options.transaction_seconds
         )
         await asyncio.to_thread(require_metadata_form, client, options.app_id)
         await asyncio.to_thread(transactions.open)

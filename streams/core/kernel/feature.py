@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.entity import Entity
@@ -14,6 +14,14 @@ from streams.core.kernel.turn import Turn
 from streams.records import Record
 
 Handler = Callable[[Turn, Any], None]
+
+
+class Objection(NamedTuple):
+    """Why a record is not believed."""
+
+    reason: str
+    """Stable code, for the dead letter."""
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,11 @@ class Feature:
 
     def on_analysis(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:
         """A metric is analysed, with its forecast as published."""
+
+    def objection(self, turn: Turn, record: Record) -> Objection | None:
+        """Why a record that is well formed is not to be believed; nothing is handled then, and its
+        ids are not taken."""
+        return None
 
     def on_known(self, turn: Turn, record: Record) -> None:
         """A record that the entity already includes is read again, after a restart."""

@@ -8,6 +8,7 @@ import pytest
 
 from streams.core.config import CoreConfig
 from streams.core.goals.config import GoalConfig
+from streams.core.outcomes.feature import Actions
 from streams.core.planning.config import ActionSpec
 from streams.records import GoalOrigin, GoalStatus, OutcomeStatus
 from tests.kits.core.partition import (
@@ -281,5 +282,14 @@ def test_what_cannot_be_undone_needs_a_plan() -> None:
         action("a-2", action_type="scale"),
         action("a-3", action_type="wipe", plan_id="p-1"),
     )
-    assert [reason for _, _, reason, _ in seen.rejections] == ["approval_needed"]
-    assert [action_id for action_id, _ in seen.dispatches] == ["a-2", "a-3"]
+    assert [reason for _, _, reason, _ in seen.rejections] == ["approval_needed", "not_asked_for"]
+    assert [action_id for action_id, _ in seen.dispatches] == ["a-2"]
+
+
+def test_an_outcome_of_another_kind_of_action_settles_nothing(bench: Bench) -> None:
+    bench.send("actions", action("a-1", action_type="scale"))
+    forged = bench.send("outcomes", outcome("a-1", event_id="o-1", action_type="wipe"))
+    assert [reason for _, _, reason, _ in forged.rejections] == ["foreign_outcome"]
+    assert set(bench.entity().read(Actions).pending) == {"a-1"}
+    bench.send("outcomes", outcome("a-1", event_id="o-1", action_type="scale"))
+    assert bench.entity().read(Actions).pending == {}

@@ -83,7 +83,7 @@ def rule_codes() -> set[str]:
     text = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "streams" / "core").rglob("*.py")
     )
-    said = set(re.findall(r"""\.reject\(\s*"(\w+)\"""", text))
+    said = set(re.findall(r"""(?:\.reject|Objection)\(\s*"(\w+)\"""", text))
     return said | {spec.refusal for spec in build_features(CoreConfig()).commands.values()}
 
 

@@ -236,6 +236,19 @@ async def test_action_that_ran_at_a_crash_is_resumed(rig: Rig) -> None:
     assert [d.resumed for d in rig.dispatched] == [False, True]
 
 
+async def test_action_whose_record_is_gone_is_taken_up_from_the_state(rig: Rig) -> None:
+    await rig.send("actions", action("a-1"), action("a-2"))
+    await rig.send("outcomes", outcome("a-2"))
+    await rig.engine.checkpoint()
+    rig.engine.forget()
+    rig.dispatched.clear()
+
+    await rig.engine.load_timers(PARTITION)
+    await rig.engine.checkpoint()
+
+    assert [(d.action.action_id, d.resumed) for d in rig.dispatched] == [("a-1", True)]
+
+
 async def test_outcomes_are_read_up_to_where_they_ended_at_assignment(rig: Rig) -> None:
     rig.engine.partition(PARTITION)
     waiting = asyncio.create_task(rig.engine.outcomes_read(PARTITION))
