@@ -125,7 +125,7 @@ class Engine:
         if source in ANSWERED:
             first, last = batch.records[0].offset, batch.records[-1].offset
             self.results.note(source, partition, first, last, applied.rejections)
-        self._count(source, len(batch.records), applied.skipped)
+        self._count(source, len(batch.records), applied)
         self._hold(applied.dispatches)
         self._advanced.set()
         self.batches += 1
@@ -219,11 +219,14 @@ class Engine:
             self.queue(DEAD_LETTER, partition, dead_letter(item))
             self._metrics.dead_letters.labels(source, item.reason).inc()
 
-    def _count(self, source: str, records: int, skipped: int) -> None:
+    def _count(self, source: str, records: int, applied: Applied) -> None:
         self._metrics.records.labels(source).inc(records)
         self._metrics.batches.labels(source).inc()
-        if skipped:
-            self._metrics.skipped.labels(source).inc(skipped)
+        if applied.skipped:
+            self._metrics.skipped.labels(source).inc(applied.skipped)
+        for kind, count in applied.old.items():
+            if count:
+                self._metrics.old.labels(kind).inc(count)
 
     # -- checkpoints --------------------------------------------------------------------------
 

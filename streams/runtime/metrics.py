@@ -30,6 +30,11 @@ class WorkerMetrics:
         self.skipped = counter(
             "records_skipped_total", "Records read again that the state already holds.", "topic"
         )
+        self.old = counter(
+            "metrics_old_total",
+            "Metrics by which nothing was decided: late, repeated, or history.",
+            "kind",
+        )
         self.emitted = counter("emitted_total", "Records published.", "topic")
         self.dead_letters = counter(
             "dead_letters_total", "Records that could not be used, by reason.", "topic", "reason"

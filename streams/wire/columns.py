@@ -198,13 +198,15 @@ def _merged(parts: list[_Part]) -> _Part:
 
 
 def _batch(raws: Sequence[Raw], part: _Part) -> MetricBatch:
+    good = _of(raws, part.rows)
     return MetricBatch(
-        offsets=np.array([raw.offset for raw in _of(raws, part.rows)], np.int64),
+        offsets=np.array([raw.offset for raw in good], np.int64),
         timestamps=part.timestamps,
         values=part.values,
         keys=part.keys,
         entity_types=part.entity_types,
         correlation_ids=part.correlation_ids,
+        written=np.array([raw.timestamp for raw in good], np.int64),
     )
 
 

@@ -56,7 +56,7 @@ class RecordDecoder:
             if isinstance(record, Problem):
                 rejected.append(Rejected(raw, record.reason, record.detail))
             else:
-                records.append(Positioned(raw.offset, record))
+                records.append(Positioned(raw.offset, record, raw.timestamp))
         return Decoded(records, rejected)
 
     def _record(self, raw: Raw) -> Record | Problem:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from streams.core.kernel.batch import Positioned
+from streams.core.kernel.clocks import UNIT
 
 
 class Raw(Protocol):
@@ -59,7 +60,9 @@ class Reason(StrEnum):
     KEY_MISMATCH = "key_mismatch"
     """The message key is not the record's own key in UTF-8."""
     INVALID_TIMESTAMP = "invalid_timestamp"
-    """The event time is not in 1 ms after the epoch .. end of the year 9999."""
+    """The event time is not in 1 ms after the epoch .. end of the year 9999, in any unit."""
+    TIMESTAMP_UNIT = UNIT
+    """The event time is plainly in another unit than ms."""
     INVALID_VALUE = "invalid_value"
     """A number is NaN or infinite, or a field does not fit the record's type."""
 

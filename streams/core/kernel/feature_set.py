@@ -64,10 +64,13 @@ class FeatureSet:
             return record.source != SOURCE
         return not isinstance(record, Goal) or record.revision == 0
 
-    def apply(self, turn: Turn, record: Record) -> None:
-        """Apply a record that the entity does not include yet. Metrics have ``on_metric``."""
+    def apply(self, turn: Turn, record: Record, *, by_log: bool = False) -> None:
+        """Apply a record that the entity does not include yet. Metrics have ``on_metric``.
+
+        ``by_log``: the turn's time is that of the log, not the record's own.
+        """
         turn.touched = True
-        if isinstance(record, Outcome):
+        if isinstance(record, Outcome) and not by_log:
             turn.now = self._moment_of(turn)
         else:
             turn.entity.clock = max(turn.entity.clock, turn.now)

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from streams.core.kernel.clocks import unit_of
 from streams.records import Event, Metric, Record, Role, Tag
 from streams.records.limits import excess
 from streams.web.group.source import SeriesSource
@@ -190,4 +191,11 @@ def _check_size(record: Record, prefix: str = "") -> None:
 
 def _moment(given: int | datetime | None, now: int, prefix: str = "") -> int:
     """A moment in ms, ``now`` when none is given."""
-    return now if given is None else millis_of(given, prefix)
+    if given is None:
+        return now
+    moment = millis_of(given, prefix)
+    unit = unit_of(moment)
+    if unit:
+        remedy = f"it looks like {unit}: use ms since the epoch, or ISO 8601"
+        raise out_of_range(f"{prefix}timestamp", given, remedy)
+    return moment

@@ -52,6 +52,8 @@ class Entry:
     source: str
     offset: int
     record: Record
+    written: int = 0
+    """Kafka timestamp, ms; 0 for none: then event time is the only clock."""
 
 
 def log_of(records: Iterable[tuple[str, Record]]) -> list[Entry]:
@@ -74,6 +76,7 @@ def metric_batch(entries: Sequence[Entry]) -> MetricBatch:
         keys=[series_key(record.entity_id, record.name) for record in records],
         entity_types=[record.entity_type for record in records],
         correlation_ids=[record.correlation_id for record in records],
+        written=np.array([entry.written for entry in entries], np.int64),
     )
 
 
@@ -82,7 +85,7 @@ def apply_batch(partition: Partition, entries: Sequence[Entry]) -> Applied:
     source = entries[0].source
     if source == METRICS:
         return partition.apply_metrics(metric_batch(entries))
-    return partition.apply(source, [Positioned(e.offset, e.record) for e in entries])
+    return partition.apply(source, [Positioned(e.offset, e.record, e.written) for e in entries])
 
 
 def batches(entries: Sequence[Entry], cuts: Iterable[int] = ()) -> Iterator[list[Entry]]:
@@ -164,13 +167,14 @@ class Bench:
         self.partition = Partition(NUMBER, self.config, self.store)
         self._ends: dict[str, int] = {}
 
-    def send(self, source: str, *records: Record) -> Seen:
-        """Apply records as one batch at the next offsets of their source."""
+    def send(self, source: str, *records: Record, written: int = 0) -> Seen:
+        """Apply records as one batch at the next offsets of their source; ``written``: when they
+        came by the log's clock, ms."""
         entries: list[Entry] = []
         for record in records:
             offset = self._ends.get(source, 0)
             self._ends[source] = offset + 1
-            entries.append(Entry(source, offset, record))
+            entries.append(Entry(source, offset, record, written))
         return self.apply(entries)
 
     def apply(self, entries: Sequence[Entry]) -> Seen:

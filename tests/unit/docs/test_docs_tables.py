@@ -16,6 +16,7 @@ from pydantic_core import to_jsonable_python
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.goals.admission import RefusalReason
+from streams.core.kernel.clocks import AHEAD
 from streams.core.safety.approval import ApprovalProblem
 from streams.runtime.flawed import DAMAGED_STATE
 from streams.runtime.metrics import WorkerMetrics
@@ -88,7 +89,7 @@ def rule_codes() -> set[str]:
 
 
 def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
-    codes = rule_codes() | {problem.value for problem in ApprovalProblem}
+    codes = rule_codes() | {problem.value for problem in ApprovalProblem} | {AHEAD}
     assert {"unknown_command", "unknown_goal"} <= codes
     rows = table(OPERATIONS, "reason")
     assert [row[0] for row in rows][: len(Reason)] == [reason.value for reason in Reason]

@@ -124,7 +124,8 @@ async def test_records_in_outputs_out(rig: Rig) -> None:
 
 @pytest.mark.spec("S0-009")
 async def test_bad_records_are_dead_lettered_and_their_neighbours_go_on(rig: Rig) -> None:
-    await rig.send("metrics", metric(4.0), b"\x00\x01", b"plain", metric(5.0))
+    after = metric(5.0, timestamp=START + 1)
+    await rig.send("metrics", metric(4.0), b"\x00\x01", b"plain", after)
     await rig.send("commands", command("goal.make"), b"", command("goal.cancel", "c-2", target="x"))
     letters: list[DeadLetter] = rig.outputs(DeadLetter)
     assert [(letter.topic, letter.offset, letter.reason) for letter in letters] == [

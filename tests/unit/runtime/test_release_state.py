@@ -86,7 +86,9 @@ def test_rows_and_models_are_loaded_and_left_as_they_are(worker: Worker) -> None
         for key, model in stored[MODELS].items():
             row = partition.series.find(key.decode())
             assert row is not None
-            assert partition.series.hot[row].tobytes() == stored[SERIES][key]
+            hot = partition.series.hot[row].copy()
+            hot["beyond"] = 0  # what that release did not store
+            assert hot.tobytes() == stored[SERIES][key]
             assert model.endswith(partition.series.bank.dump(row))
             models += 1
         writes = partition.snapshot(None).writes

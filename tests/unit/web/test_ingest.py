@@ -171,6 +171,7 @@ async def test_with_one_bad_of_three_none_is_accepted(
         ({"entity_id": 5}, "entity_id"),
         ({"timestamp": PAST / 7}, "timestamp"),
         ({"timestamp": PAST * 1000}, "timestamp"),
+        ({"timestamp": PAST // 1000}, "timestamp"),
         ({"tags": {"a": 1}}, "tags[...]"),
         ({"tags": []}, "tags"),
         ({"nmae": "x"}, "nmae"),

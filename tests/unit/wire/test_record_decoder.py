@@ -233,7 +233,7 @@ POISON = {
     "other key": (replace(GOOD, key=b"svc-2"), Reason.KEY_MISMATCH, "svc-2"),
     "binary key": (replace(GOOD, key=b"\xff"), Reason.KEY_MISMATCH, "entity_id"),
     "no time": (goal_with(timestamp=0), Reason.INVALID_TIMESTAMP, "'timestamp', value 0"),
-    "wrong unit": (goal_with(timestamp=NOW * 1000), Reason.INVALID_TIMESTAMP, "timestamp"),
+    "wrong unit": (goal_with(timestamp=NOW * 1000), Reason.TIMESTAMP_UNIT, "--time-unit us"),
     "nan": (NAN, Reason.INVALID_VALUE, "target_value"),
     "infinite, nested": (INFINITE, Reason.INVALID_VALUE, "cause_numbers"),
 }  # fmt: skip
