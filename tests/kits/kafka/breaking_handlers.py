@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import time
+import threading
 from typing import Any
 
 from streams.core.partition import Partition
@@ -22,7 +22,7 @@ def _raise(*_args: Any) -> Any:
 
 
 def _block(*_args: Any) -> Any:
-    time.sleep(3_600)
+    threading.Event().wait()
 
 
 def _disk_full(*_args: Any) -> Any:

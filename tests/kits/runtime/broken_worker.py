@@ -71,7 +71,7 @@ class _Fault:
         if self._kind in RAISED:
             raise RAISED[self._kind]()
         if self._kind == "blocked":
-            time.sleep(3_600)
+            threading.Event().wait()
 
     def replace(self, owner: type, name: str) -> None:
         """A method that does not await."""
@@ -148,7 +148,7 @@ def _run(stage: str, kind: str, folder: Path) -> None:
     os.dup2(log, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(folder)
-    serve.serve_views = _fed(stage, _broken(stage, kind, folder))  # type: ignore[assignment]
+    serve.serve_views = _fed(stage, _broken(stage, kind, folder))  # type: ignore[assignment]  # broken on purpose
     settings = {"kafka.bootstrap": "embedded", "web.port": 0, "logging.json": "true"}
     settings |= {f"worker.{name}": seconds for name, seconds in LIMITS.items()}
     sets = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]

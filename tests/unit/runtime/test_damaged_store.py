@@ -180,7 +180,7 @@ async def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
         def write(self, *_args: object) -> None:
             raise Exception("IO error: No space left on device: While appending to file")
 
-    tables.database = lambda table, partition: Full()  # type: ignore[method-assign]
+    tables.database = lambda table, partition: Full()  # type: ignore[method-assign]  # the disk is full
     with pytest.raises(Exception, match="No space left"):
         tables.store(MODELS, 0, [(b"a", b"b")], 1)
     assert told == []
