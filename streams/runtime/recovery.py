@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import structlog
@@ -21,6 +21,7 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types import TP
 
+from streams.core.kernel.store import ENTITIES
 from streams.errors import Stalled
 from streams.runtime.flawed import Flawed, all_damaged, flaw_of
 from streams.runtime.kafka import as_received
@@ -101,6 +102,12 @@ class ChangelogReader:
         seconds = time.monotonic() - started
         self._metrics.recovery_seconds.set(seconds)
         log.info("tables restored", records=self.restored, seconds=round(seconds, 3))
+
+    async def verify(self, tps: Iterable[TP]) -> None:
+        """Look at every entity stored here, as timers do soon: damage shows before it is used."""
+        for tp in tps:
+            if self._tables.by_changelog(tp.topic) == ENTITIES:
+                await self._tables.verify(ENTITIES, tp.partition)
 
     async def _read(self, consumer: Consumer, open_: dict[TP, int]) -> None:
         heard = time.monotonic()
@@ -197,6 +204,8 @@ class BatchRecovery(Recovery):
     async def _build_offsets(
         self, consumer: Any, tps: set[TP], destination: Any, title: str
     ) -> None:
+        if title == "active":
+            await self.changelogs.verify(tps)
         await super()._build_offsets(consumer, tps, destination, title)
         if title != "active":
             return

@@ -68,9 +68,15 @@ class CheckedStore(Store):
         except Exception as error:
             if not is_damage(error):
                 raise
-            self.mark(tp.partition, str(error))
-        self._dbs.pop(tp.partition).close()
+            reason = str(error)
+        self.renew(tp.partition, reason)
         return super().persisted_offset(tp)
+
+    def renew(self, partition: int, reason: str) -> None:
+        """Have a database set aside and begun anew now; nothing else may be using it."""
+        self.mark(partition, reason)
+        self._dbs.pop(partition).close()
+        self._db_for_partition(partition)
 
     def mark(self, partition: int, reason: str) -> None:
         """Have the database of a partition set aside when it is opened next."""

@@ -83,7 +83,7 @@ class TableSet:
         try:
             yield
         except Exception as error:
-            if not (isinstance(error, StateError) or is_damage(error)):
+            if not _is_damage(error):
                 raise
             self._tables[table].data.mark(partition, str(error))
             found = StateError(
@@ -161,14 +161,31 @@ class TableSet:
         Raises StateError for damage, also where RocksDB's iterator just ends.
         """
         with self._reading(table, partition):
-            cursor = self.database(table, partition).iter()
-            cursor.seek(start)
-            while cursor.valid():
-                key = cursor.key()
-                if key != OFFSET_KEY:
-                    yield key, unseal(table, key, cursor.value())
-                cursor.next()
-            cursor.status()
+            yield from self._scan(table, partition, start)
+
+    def _scan(self, table: str, partition: int, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        cursor = self.database(table, partition).iter()
+        cursor.seek(start)
+        while cursor.valid():
+            key = cursor.key()
+            if key != OFFSET_KEY:
+                yield key, unseal(table, key, cursor.value())
+            cursor.next()
+        cursor.status()
+
+    async def verify(self, table: str, partition: int) -> None:
+        """Read every value; a damaged database is set aside at once, and its partition empty."""
+        try:
+            for index, _ in enumerate(self._scan(table, partition, b"")):
+                if index % SLICE == SLICE - 1:
+                    await asyncio.sleep(0)
+        except Exception as error:
+            if not _is_damage(error):
+                raise
+            reason = str(error)
+        else:
+            return
+        self._tables[table].data.renew(partition, reason)
 
 
 class PartitionReader:
@@ -180,6 +197,10 @@ class PartitionReader:
 
     def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
         return self._tables.get_many(table, self._partition, keys)
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, StateError) or is_damage(error)
 
 
 def _ignore(_told: object) -> None:

@@ -140,6 +140,21 @@ async def test_a_scan_does_not_end_early_without_a_word(tmp_path: Path) -> None:
     close(tables)
 
 
+async def test_what_is_verified_is_set_aside_at_once(tmp_path: Path) -> None:
+    tables = table_set(tmp_path)
+    told, set_aside = list[StateError](), list[str]()
+    tables.on_damage, tables.on_set_aside = told.append, set_aside.append
+    await fill(tables, SERIES)
+    await tables.verify(SERIES, 0)
+    assert tables.persisted_offset(SERIES, 0) == KEYS - 1
+    await tables.write(SERIES, 0, [Write(b"k00002", b"gs1 is what it is not")], KEYS)
+    await tables.verify(SERIES, 0)
+    assert (told, set_aside) == ([], [SERIES])
+    assert tables.persisted_offset(SERIES, 0) == -1
+    assert list(tables.scan(SERIES, 0, b"")) == []
+    close(tables)
+
+
 async def test_a_value_that_fails_its_checksum_is_damage_of_the_store(tmp_path: Path) -> None:
     tables = table_set(tmp_path)
     await tables.write(MODELS, 0, [Write(b"a", seal(b"b", b"another key's"))], 0)
