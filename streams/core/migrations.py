@@ -80,7 +80,7 @@ def migrate(version: int, data: bytes) -> Entity:
     except msgspec.MsgspecError as error:
         raise StateError(
             f"stored entity of release 0.1.0 cannot be read: {error}",
-            remedy="delete the state directory; it is rebuilt from the changelog",
+            remedy="run the release that wrote it; 'goalstream state check' finds what is damaged",
         ) from error
     return _entity_of(old)
 

@@ -75,6 +75,12 @@ class Cluster:
         """Every topic of the cluster and how many partitions it has."""
         return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
 
+    def members(self, group: str) -> int:
+        """How many consumers are in a group."""
+        answers = self._admin.describe_consumer_groups([group])
+        described = self._wait(answers[group], "describe the group", KafkaError.GROUP_ID_NOT_FOUND)
+        return 0 if described is None else len(described.members)
+
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Offset behind the newest record of each (topic, partition), also where a transaction
         may still take that record away."""

@@ -181,9 +181,9 @@ class Dispatcher:
         try:
             async with asyncio.timeout(limit) as timer:
                 result = interpret(await self._call(handler, action))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:
+        except BaseException as error:
             # A handler may raise anything; all of it is an outcome, but for our own ``stop``.
-            if _is_cancelled():
+            if is_cancelled():
                 raise asyncio.CancelledError from error
             if isinstance(error, TimeoutError) and timer.expired():
                 return self._record(action, timed_out(limit), start_time, _ms_since(started))
@@ -236,10 +236,13 @@ class Dispatcher:
         )
 
 
-def _is_cancelled() -> bool:
-    """Whether this task was asked to end, as opposed to a handler that cancelled itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def is_cancelled() -> bool:
+    """Whether this task was asked to end, as opposed to an error that only looks like it."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return True  # the loop is gone, and this coroutine with it
+    return task is None or task.cancelling() > 0
 
 
 def _ms_since(started: float) -> float:

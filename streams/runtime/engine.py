@@ -94,6 +94,7 @@ class Engine:
         self.settled: Callable[[str, int, int], int | None] = _unsettled
         """Like that of the checkpointer: of a logical topic, a partition and an offset."""
         self._assigned: dict[int, Reading] = {}
+        self._halted = False
         self.batches = 0
         """Batches applied since start."""
         self.dispatcher: Dispatching | None = None
@@ -108,7 +109,7 @@ class Engine:
         await self._learn_schemas(decoder, batch.records)
         async with self._checkpointer.writing:
             pass  # each step of a running checkpoint would have to wait behind a whole batch
-        if batch.epoch != self.epoch():
+        if batch.epoch != self.epoch() or self._halted:
             return
         # From here to the outbox nothing awaits: state and emissions change together.
         part = self.partition(partition)
@@ -131,6 +132,10 @@ class Engine:
         await self._outbox.send()
         if self._is_full(part):
             await self._make_room(part)
+
+    def halt(self) -> None:
+        """Apply and store nothing any more: state in memory may be half changed."""
+        self._halted = True
 
     def partition(self, number: int) -> Partition:
         """State of a partition that this worker owns; begun when it is first asked for."""
@@ -245,7 +250,10 @@ class Engine:
             await self._store(everything=True)
 
     async def _store(self, *, everything: bool, models: bool = True) -> bool:
-        """False when the partitions are another worker's already; they will be taken away."""
+        """False when nothing was stored: the partitions are another worker's already and will be
+        taken away, or the engine is halted."""
+        if self._halted:
+            return False
         try:
             await self._checkpointer.run(self.partitions, everything=everything, models=models)
         except Fenced:

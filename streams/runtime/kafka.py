@@ -174,7 +174,7 @@ class Reader:
         for message in self._consumer.consume(_BATCH, seconds):
             error = message.error()
             if error is None:
-                received.append(_received(message))
+                received.append(as_received(message))
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._ended.add(message.partition() or 0)
             else:
@@ -213,7 +213,8 @@ class Reader:
         self._consumer.close()
 
 
-def _received(message: Message) -> Received:
+def as_received(message: Message) -> Received:
+    """A message that is no error."""
     kind, time_ms = message.timestamp()
     return Received(
         topic=message.topic() or "",

@@ -42,6 +42,9 @@ class WorkerMetrics:
         self.state_dropped = counter(
             "state_dropped_total", "Slices of entities that could not be read.", "feature"
         )
+        self.stores_rebuilt = counter(
+            "stores_rebuilt_total", "Damaged databases set aside and rebuilt.", "table"
+        )
         self.lag = gauge("lag_records", "Records not yet handled.", "topic", "partition")
         """``lag.remove(topic, partition)`` when a partition goes, or its last value stays."""
         self.checkpoint_seconds = Histogram(

@@ -194,6 +194,11 @@ class WorkerSection(Section):
     """Without progress for this long, the process ends with an error."""
     handover_seconds: Seconds = 20.0
     """Deadline of everything that is done when partitions are taken away."""
+    stop_seconds: Seconds = 15.0
+    """After a failure, or after the hand-over of a stop, the process ends within this time,
+    whatever it still waits for."""
+    ready_seconds: Seconds = 15.0
+    """A worker whose last checkpoint is older than this and ``checkpoint_seconds`` is not ready."""
     session_seconds: Annotated[float, Field(ge=6, le=80)] = 45.0
     """Silence after which the group gives a worker's partitions to the others. The broker's
     ``group.min.session.timeout.ms`` and ``group.max.session.timeout.ms`` bound it, too."""

@@ -46,8 +46,8 @@ class WorkerSource:
         if phase == "recovering":
             changelogs = worker.changelogs
             detail |= {"restored": changelogs.restored, "to_restore": changelogs.expected}
-        ok = phase == "running"
-        return Health(ok, "" if ok else f"the worker is {phase}", detail)
+        reason = worker.unready()
+        return Health(not reason, reason, detail)
 
     def tables(self) -> Sequence[TableInfo]:
         return [

@@ -300,5 +300,5 @@ def _sorted(table: dict[str, Any]) -> dict[str, Any]:
 def _damaged(error: Exception) -> StateError:
     return StateError(
         f"stored entity cannot be read: {error}",
-        remedy="delete the state directory; it is rebuilt from the changelog",
+        remedy="run the release that wrote it; 'goalstream state check' finds what is damaged",
     )

@@ -18,6 +18,7 @@ from streams.core.features import build_features
 from streams.core.goals.admission import RefusalReason
 from streams.core.kernel.clocks import AHEAD
 from streams.core.safety.approval import ApprovalProblem
+from streams.runtime.flawed import DAMAGED_STATE
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.topic_changes import ChangeKind
 from streams.settings import Settings
@@ -92,7 +93,7 @@ def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
     assert {"unknown_command", "unknown_goal"} <= codes
     rows = table(OPERATIONS, "reason")
     assert [row[0] for row in rows][: len(Reason)] == [reason.value for reason in Reason]
-    assert {row[0] for row in rows} == {reason.value for reason in Reason} | codes
+    assert {row[0] for row in rows} == {reason.value for reason in Reason} | codes | {DAMAGED_STATE}
 
 
 @pytest.mark.parametrize(

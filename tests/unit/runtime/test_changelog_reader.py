@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, TopicPartition
 from faust.types import TP
 
 from streams.core.kernel.store import ENTITIES, SERIES
-from streams.errors import Stalled
+from streams.errors import Stalled, StateError
 from streams.runtime import recovery
+from streams.runtime.flawed import Flawed
 from streams.runtime.recovery import ChangelogReader
+from streams.runtime.sealed import seal
 from streams.runtime.tables import TableSet
 from tests.kits.runtime.fake_kafka import worker_metrics
 from tests.kits.runtime.faust_app import table_set
@@ -41,8 +43,21 @@ class FakeMessage:
     def value(self) -> bytes | None:
         return self._value
 
+    def timestamp(self) -> tuple[int, int]:
+        return TIMESTAMP_NOT_AVAILABLE, 0
+
+    def headers(self) -> None:
+        return None
+
     def error(self) -> Any:
         return self._error
+
+
+ENTITY = b"\x81\xa9entity_id\xa1e"
+
+
+def whole(tp: TP, offset: int, key: bytes, value: bytes) -> FakeMessage:
+    return FakeMessage(tp, offset, key, seal(key, value))
 
 
 def end(tp: TP, offset: int) -> FakeMessage:
@@ -94,16 +109,16 @@ async def test_changelogs_are_read_to_their_ends(
     series = TP(tables.changelog(SERIES), 1)
     entities, done = TP(tables.changelog(ENTITIES), 1), TP(tables.changelog(ENTITIES), 2)
     consumer.polls = [
-        [FakeMessage(series, 3, b"a", b"1"), FakeMessage(entities, 0, b"e", b"1")],
+        [whole(series, 3, b"a", b"1"), whole(entities, 0, b"e", ENTITY)],
         [],
-        [FakeMessage(series, 4, b"b", b"2"), FakeMessage(series, 6, b"a", None), end(entities, 1)],
-        [FakeMessage(series, 7, b"b", b"3"), end(series, 8)],
+        [whole(series, 4, b"b", b"2"), FakeMessage(series, 6, b"a", None), end(entities, 1)],
+        [whole(series, 7, b"b", b"3"), end(series, 8)],
         [FakeMessage(series, 8, b"never", b"read")],
     ]
     changelogs = reader(tables)
     await changelogs.restore({series: 2, entities: -1, done: 5}, {series: 7, entities: 0, done: 5})
     assert tables.reader(1).get_many(SERIES, [b"a", b"b"]) == [None, b"3"]
-    assert tables.reader(1).get_many(ENTITIES, [b"e"]) == [b"1"]
+    assert tables.reader(1).get_many(ENTITIES, [b"e"]) == [ENTITY]
     assert (tables.persisted_offset(SERIES, 1), tables.persisted_offset(ENTITIES, 1)) == (7, 0)
     assert (changelogs.restored, changelogs.expected, changelogs.active) == (5, 6, False)
     made = consumer.made
@@ -120,9 +135,9 @@ async def test_an_open_transaction_is_waited_for(
     """Until it ends, what can be read ends before the log does; its mark is no record."""
     tp = TP(tables.changelog(SERIES), 1)
     consumer.polls = [
-        [FakeMessage(tp, 0, b"a", b"1"), end(tp, 1)],
+        [whole(tp, 0, b"a", b"1"), end(tp, 1)],
         [],
-        [FakeMessage(tp, 1, b"a", b"2"), end(tp, 3)],
+        [whole(tp, 1, b"a", b"2"), end(tp, 3)],
         [FakeMessage(tp, 3, b"never", b"read")],
     ]
     await reader(tables).restore({tp: -1}, {tp: 2})
@@ -131,7 +146,7 @@ async def test_an_open_transaction_is_waited_for(
 
 
 async def test_a_table_that_is_discarded_is_empty(tables: TableSet) -> None:
-    tables.store(SERIES, 1, [(b"a", b"1"), (b"b", b"2")], 9)
+    tables.store(SERIES, 1, [(b"a", seal(b"a", b"1")), (b"b", seal(b"b", b"2"))], 9)
     reader(tables).discard(TP(tables.changelog(SERIES), 1))
     assert list(tables.scan(SERIES, 1, b"")) == []
     assert tables.persisted_offset(SERIES, 1) == -1
@@ -181,3 +196,49 @@ async def test_topics_of_others_are_left_alone(
     changelogs = reader(tables)
     await changelogs.restore({tp: -1}, {tp: 0})
     assert changelogs.restored == 1
+
+
+async def test_a_damaged_value_fails_the_restore_after_the_rest_is_read(
+    tables: TableSet, consumer: type[FakeConsumer]
+) -> None:
+    series, entities = TP(tables.changelog(SERIES), 1), TP(tables.changelog(ENTITIES), 1)
+    damaged = bytearray(seal(b"b", b"2") or b"")
+    damaged[-1] ^= 1
+    consumer.polls = [
+        [whole(series, 3, b"a", b"1"), whole(entities, 0, b"e", ENTITY), end(entities, 1)],
+        [FakeMessage(series, 4, b"b", bytes(damaged)), whole(series, 5, b"c", b"3")],
+        [FakeMessage(series, 6, b"d", b"\xff" * 50), whole(series, 7, b"c", b"4"), end(series, 8)],
+    ]
+    told: list[Flawed] = []
+
+    async def report(flawed: Sequence[Flawed]) -> None:
+        told.extend(flawed)
+
+    changelogs = reader(tables)
+    changelogs.report = report
+    with pytest.raises(StateError, match="2 values") as caught:
+        await changelogs.restore({series: 2, entities: -1}, {series: 7, entities: 0})
+    assert "state repair" in caught.value.remedy
+    assert f"series b ({series.topic}, partition 1, offset 4)" in str(caught.value.value)
+    assert [(each.table, each.key, each.message.offset) for each in told] == [
+        (SERIES, b"b", 4),
+        (SERIES, b"d", 6),
+    ]
+    assert tables.reader(1).get_many(SERIES, [b"a", b"b", b"c"]) == [b"1", None, b"4"]
+    # Beyond the damaged value nothing counts as held: the next start meets it again.
+    assert tables.persisted_offset(SERIES, 1) == 3
+    assert tables.persisted_offset(ENTITIES, 1) == 0
+
+
+@pytest.mark.parametrize("newer", [None, b"2"])
+async def test_a_damaged_value_that_was_replaced_is_harmless(
+    tables: TableSet, consumer: type[FakeConsumer], newer: bytes | None
+) -> None:
+    tp = TP(tables.changelog(SERIES), 1)
+    consumer.polls = [
+        [FakeMessage(tp, 0, b"a", b"garbage")],
+        [FakeMessage(tp, 1, b"a", seal(b"a", newer)), end(tp, 2)],
+    ]
+    await reader(tables).restore({tp: -1}, {tp: 1})
+    assert tables.reader(1).get_many(SERIES, [b"a"]) == [newer]
+    assert tables.persisted_offset(SERIES, 1) == 1
