@@ -16,7 +16,13 @@ from tests.kits.core.partition import Entry, apply_batch
 from tests.kits.runtime import release_state
 from tests.kits.runtime.fake_kafka import MemoryTables, as_any
 from tests.kits.runtime.faust_app import table_set
-from tests.kits.runtime.release_state import PARTITIONS, Batch, as_json, differences
+from tests.kits.runtime.release_state import (
+    PARTITIONS,
+    Batch,
+    as_json,
+    common_revisions,
+    differences,
+)
 
 
 class Worker:
@@ -66,17 +72,6 @@ def test_every_view_is_as_before(worker: Worker) -> None:
         assert list(differences(worker.rows(name), rows, name)) == []
 
 
-def _common(some: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without revisions of open goals that the others lack: that release told of each turn of a
-    trend, and not of a slow move after a rest. What the goals are is compared at the end."""
-
-    def is_kept(each: dict[str, Any]) -> bool:
-        open_goal = "goals" in each and each["goals"].get("closed_at") is None
-        return not open_goal or any(not list(differences(other, each)) for other in others)
-
-    return [each for each in some if is_kept(each)]
-
-
 def test_the_next_records_lead_to_what_they_led_to_before(worker: Worker) -> None:
     for number, step in enumerate(release_state.further()):
         for batch in step:
@@ -85,8 +80,8 @@ def test_the_next_records_lead_to_what_they_led_to_before(worker: Worker) -> Non
                 for emitted in (worker.apply(batch), batch.emitted)
             )
             where = f"step {number}, {batch.topic} in {batch.partition}"
-            told = _common(found, expected)
-            assert list(differences(told, _common(expected, found), where)) == []
+            told = common_revisions(found, expected)
+            assert list(differences(told, common_revisions(expected, found), where)) == []
     for name, expected in release_state.views(after=True).items():
         assert list(differences(worker.rows(name), expected, name)) == []
 
