@@ -10,7 +10,7 @@ from streams.core.effects.expectation import Expectation
 from streams.core.effects.impact import ImpactState
 from streams.core.execution.state import ChoiceMade, Counters, PlanEntry, Plans
 from streams.core.goal_rules.situation import Needs
-from streams.core.goals.state import Achievement, GoalEntry, Goals
+from streams.core.goals.state import Achievement, GoalEntry, Goals, Published
 from streams.core.kernel.entity import Entity, unknown_version
 from streams.core.kernel.slices import Slice
 from streams.core.learning.state import LearningState
@@ -102,7 +102,9 @@ def _slices(old: _Entity1) -> tuple[Slice, ...]:
     goals = {
         goal_id: GoalEntry(
             goal,
-            old.published_progress.get(goal_id),
+            Published(said, goal.timestamp)
+            if (said := old.published_progress.get(goal_id)) is not None
+            else None,
             old.effects_done.get(goal_id, 0),
             old.held.get(goal_id, ""),
         )

@@ -93,7 +93,7 @@ class Partition:
         self.series = SeriesStore(config.forecasting, config.known, reader, self._are_watched)
         self._features = build_features(config) if features is None else features
         self._readers = SeriesReader(
-            config.forecasting, self.series, Correction(config.known, config.calendar)
+            config.forecasting, config.time, self.series, Correction(config.known, config.calendar)
         )
         self._applied: dict[str, int] = {}
         self._pending: dict[tuple[str, str], int] = {}

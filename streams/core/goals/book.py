@@ -29,7 +29,7 @@ from streams.core.goals.measurement import (
 )
 from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_up
 from streams.core.goals.report import note_goal
-from streams.core.goals.state import GoalEntry, Goals
+from streams.core.goals.state import GoalEntry, Goals, Published
 from streams.core.goals.targets import read_targets, replace_targets
 from streams.core.kernel.journal import decide
 from streams.core.kernel.names import GOALS
@@ -135,9 +135,16 @@ class GoalBook:
         for goal in watching:
             if is_parent(goals, goal.goal_id):
                 continue
-            after = measure(goal, reading.value, reading.previous, turn.now, reading.dead_band)
+            after = measure(
+                goal,
+                reading.value,
+                reading.previous,
+                turn.now,
+                reading.dead_band,
+                after_silence=reading.after_silence,
+            )
             if after is not None:
-                self._publish_if_notable(turn, goal, after)
+                self._publish_if_notable(turn, goal, after, reading.dead_band)
 
     def sweep(self, turn: Turn) -> None:
         """Fail the open goals whose deadline has passed, also on metrics that are silent."""
@@ -169,9 +176,12 @@ class GoalBook:
         self._store(turn, after, publish=True)
         return True
 
-    def _publish_if_notable(self, turn: Turn, before: Goal, after: Goal) -> None:
-        published = turn.read(Goals).entries[before.goal_id].published
-        self._store(turn, after, publish=is_notable(before, after, published))
+    def _publish_if_notable(
+        self, turn: Turn, before: Goal, after: Goal, dead_band: float = 0.0
+    ) -> None:
+        entry = turn.read(Goals).entries[before.goal_id]
+        published = entry.said or Published(before.progress, before.timestamp)
+        self._store(turn, after, publish=is_notable(before, after, published, dead_band))
 
     def _store(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
         """Keep a revision; what is related to the goal follows it."""
@@ -206,10 +216,11 @@ class GoalBook:
         elif aim(before) != aim(goal):
             turn.changed_metrics |= {before.target_metric, goal.target_metric}
         if publish:
-            entry.published = goal.progress
+            said = entry.said
+            entry.said = said.then(goal) if said else Published(goal.progress, goal.timestamp)
             turn.emit(GOALS, goal)
         if not goal.status.is_open:
-            entry.published = None
+            entry.said = None
             self._forget_oldest(goals)
 
     def _forget_oldest(self, goals: Goals) -> None:

@@ -12,6 +12,8 @@ SOURCE = ENGINE
 ANOMALY_EVENT = "metric_anomaly"
 DRIFT_EVENT = "forecast_drift"
 MODEL_EVENT = "model_change"
+STALE_EVENT = "metric_stale"
+RESUMED_EVENT = "metric_resumed"
 SLICE_EVENT = "state_dropped"
 EXECUTION_EVENT = "agent_execution"
 """First part of the type; the second is the type of the action."""
@@ -58,6 +60,16 @@ def model_event(turn: Turn, metric: str, change: ModelChange) -> Event:
             "error_ratio": f"{change.ratio:.6g}",
         },
     )
+
+
+def stale_event(turn: Turn, metric: str, measured_at: int) -> Event:
+    """A metric has fallen silent: nothing rests on it from now on."""
+    return own_event(turn, STALE_EVENT, {"metric": metric, "measured_at": str(measured_at)})
+
+
+def resumed_event(turn: Turn, metric: str) -> Event:
+    """A metric that had fallen silent is measured again."""
+    return own_event(turn, RESUMED_EVENT, {"metric": metric})
 
 
 def execution_event(turn: Turn, action: Action) -> Event:

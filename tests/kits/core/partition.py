@@ -234,9 +234,9 @@ class State:
         self.goals_achieved = entity.read(Goals).achieved
         self.goals_closed = entity.read(Goals).closed
         self.published_progress = {
-            goal_id: entry.published
+            goal_id: entry.said.progress
             for goal_id, entry in entries.items()
-            if entry.published is not None
+            if entry.said is not None
         }
         self.held = {goal_id: entry.held for goal_id, entry in entries.items() if entry.held}
         self.needs = entity.read(Needs).units
