@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import structlog
@@ -103,11 +103,17 @@ class ChangelogReader:
         self._metrics.recovery_seconds.set(seconds)
         log.info("tables restored", records=self.restored, seconds=round(seconds, 3))
 
-    async def verify(self, tps: Iterable[TP]) -> None:
-        """Look at every entity stored here, as timers do soon: damage shows before it is used."""
-        for tp in tps:
-            if self._tables.by_changelog(tp.topic) == ENTITIES:
-                await self._tables.verify(ENTITIES, tp.partition)
+    async def held(self, tp: TP) -> int:
+        """Changelog offset that the table of a changelog partition holds, -1 for none.
+
+        Every entity stored here is looked at, as timers do soon: damage shows before it is used.
+        """
+        table = self._tables.by_changelog(tp.topic)
+        if table is None:
+            return -1
+        if table == ENTITIES:
+            await self._tables.verify(ENTITIES, tp.partition)
+        return self._tables.persisted_offset(table, tp.partition)
 
     async def _read(self, consumer: Consumer, open_: dict[TP, int]) -> None:
         heard = time.monotonic()
@@ -205,7 +211,8 @@ class BatchRecovery(Recovery):
         self, consumer: Any, tps: set[TP], destination: Any, title: str
     ) -> None:
         if title == "active":
-            await self.changelogs.verify(tps)
+            for tp in tps:  # Faust has read it before; the table may have been set aside since
+                destination[tp] = await self.changelogs.held(tp)
         await super()._build_offsets(consumer, tps, destination, title)
         if title != "active":
             return

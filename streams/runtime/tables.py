@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import rocksdict
+from faust.types import TP
 
 from streams.core.kernel.store import TABLES, Write
 from streams.errors import StateError
@@ -140,9 +141,10 @@ class TableSet:
         self.store(table, partition, [(OFFSET_KEY, None)], None)
 
     def persisted_offset(self, table: str, partition: int) -> int:
-        """Changelog offset that the stored partition includes; -1 for none."""
-        stored = self.database(table, partition).get(OFFSET_KEY)
-        return -1 if stored is None else int(stored)
+        """Changelog offset that the stored partition includes; -1 for none. For recovery: a damaged
+        database is set aside."""
+        stored = self._tables[table].data.persisted_offset(TP(self.changelog(table), partition))
+        return -1 if stored is None else stored
 
     def get_many(self, table: str, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """Values in the order of ``keys``; None where nothing is stored. Raises StateError."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +19,8 @@ from streams.runtime.flawed import Flawed
 from streams.runtime.recovery import ChangelogReader
 from streams.runtime.sealed import seal
 from streams.runtime.tables import TableSet
-from tests.kits.runtime.fake_kafka import worker_metrics
-from tests.kits.runtime.faust_app import table_set
+from tests.kits.runtime.fake_kafka import as_any, worker_metrics
+from tests.kits.runtime.faust_app import table_set, unconnected_app
 
 
 class FakeMessage:
@@ -242,3 +244,36 @@ async def test_a_damaged_value_that_was_replaced_is_harmless(
     await reader(tables).restore({tp: -1}, {tp: 1})
     assert tables.reader(1).get_many(SERIES, [b"a"]) == [newer]
     assert tables.persisted_offset(SERIES, 1) == 1
+
+
+class Asked:
+    """The changelogs, as recovery asks them; tables were set aside since Faust saw them."""
+
+    rebuilds = False
+
+    def __init__(self) -> None:
+        self.restored: dict[TP, tuple[int, int]] = {}
+
+    async def held(self, tp: TP) -> int:
+        return -1
+
+    async def restore(self, from_: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
+        self.restored = {tp: (at, ends[tp]) for tp, at in from_.items()}
+
+
+async def test_recovery_begins_where_the_tables_are_and_not_where_faust_saw_them(
+    tmp_path: Path,
+) -> None:
+    app, asked, tp = unconnected_app(tmp_path), Asked(), TP("entities-changelog", 2)
+    app.changelogs = as_any(asked)
+    faust_recovery = app.tables.recovery
+    faust_recovery.active_highwaters[tp] = 7
+
+    async def earliest_offsets(*tps: TP) -> dict[TP, int]:
+        return dict.fromkeys(tps, 0)
+
+    remembered = Counter({tp: 7})
+    consumer = SimpleNamespace(earliest_offsets=earliest_offsets)
+    await faust_recovery._build_offsets(consumer, {tp}, remembered, "active")
+    assert asked.restored == {tp: (-1, 7)}
+    assert remembered[tp] == 7
