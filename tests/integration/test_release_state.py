@@ -120,6 +120,15 @@ def require_pages(stage: Stage) -> None:
         assert stage.get(f"/api/autonomous/plans/{key}")["status"] == plan["status"]
 
 
+def _unplaced(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what tells offsets of the goals topic, to which that release wrote more revisions."""
+    return [
+        {name: value for name, value in each.items() if name != "decision_id"}
+        | {"inputs": {name: at for name, at in each["inputs"].items() if name != "goals"}}
+        for each in decisions
+    ]
+
+
 def require_written(deployment: Deployment, batches: list[Batch]) -> None:
     """Behind what was restored, each partition holds what the earlier release wrote, in order."""
     expected: Lines = defaultdict(list)
@@ -136,5 +145,7 @@ def require_written(deployment: Deployment, batches: list[Batch]) -> None:
         for number in range(PARTITIONS):
             at = topic, number
             new, old = as_json(found[at][restored[at] :]), as_json(expected[at])
+            if topic == "decisions":
+                new, old = _unplaced(new), _unplaced(old)
             told, wanted = common_revisions(new, old), common_revisions(old, new)
             assert list(differences(told, wanted, f"{topic} {number}")) == []

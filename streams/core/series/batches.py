@@ -59,7 +59,7 @@ def take(
         reached = np.where(when.logged, when.now + config.max_ahead_ms, np.iinfo(np.int64).max)
     found, gaps = _in_order(batch.timestamps, rows, fresh, series.hot["timestamp"], reached)
     dropped = np.flatnonzero(fresh & ~found)
-    late = _count_late(batch.timestamps, rows, dropped, found, series)
+    late = _count_late(batch.timestamps, rows, dropped, found, series) if dropped.size else 0
     if same:
         unlearned = found
     else:
@@ -178,8 +178,8 @@ def triggered(
     row = taken.rows[todo]
     wanted = series.watched[row] | (taken.now[todo] >= series.hot["due"][row])
     sides = _sides(series, batch, taken, todo)
-    crossing = sides > 0
-    if crossing.any():
+    crossing = np.zeros(todo.size, np.bool_) if sides is None else sides > 0
+    if sides is not None and crossing.any():
         groups = group(row)
         crossing &= carried(sides, groups, series.hot["beyond"][groups.rows]).before <= 0
         wanted |= crossing
@@ -189,21 +189,20 @@ def triggered(
     return wanted, crossing
 
 
-def _sides(series: SeriesStore, batch: MetricBatch, taken: Taken, at: IntArray) -> IntArray:
-    """1 where a value is beyond its limit, -1 where it is well inside, 0 where it says neither."""
+def _sides(series: SeriesStore, batch: MetricBatch, taken: Taken, at: IntArray) -> IntArray | None:
+    """1 where a value is beyond its limit, -1 where it is well inside, 0 where it says neither;
+    None where nothing changes by them."""
     row, values = taken.rows[at], batch.values[at]
     upper, lower = series.upper[row], series.lower[row]
-    beyond = ((values > upper) | (values < lower)) & taken.fresh[at]
-    if taken.live is not None:
-        beyond &= taken.live[at]
-    sides = beyond.astype(np.int64)
-    known = series.hot["beyond"][row] > 0
-    if beyond.any() or known.any():
-        limit = np.where(np.isfinite(upper), upper, lower)
-        margin = np.where(np.isfinite(limit), _HOME * np.abs(limit), 0.0)
-        home = (values <= upper - margin) & (values >= lower + margin)
-        sides[home & ~beyond & taken.fresh[at]] = -1
-    return sides
+    outside = (values > upper) | (values < lower)
+    if not outside.any() and not series.hot["beyond"][row].any():
+        return None
+    fresh = taken.fresh[at]
+    beyond = outside & fresh if taken.live is None else outside & fresh & taken.live[at]
+    limit = np.where(np.isfinite(upper), upper, lower)
+    margin = np.where(np.isfinite(limit), _HOME * np.abs(limit), 0.0)
+    home = (values <= upper - margin) & (values >= lower + margin)
+    return beyond.astype(np.int64) - (home & ~beyond & fresh)
 
 
 def learn(
@@ -246,7 +245,7 @@ def update_hot(series: SeriesStore, batch: MetricBatch, taken: Taken, now: IntAr
     groups = group(taken.rows[at])
     hot, each, values, last = series.hot, groups.rows, batch.values[at], groups.last
     sides = _sides(series, batch, taken, at)
-    if sides.any():
+    if sides is not None:
         hot["beyond"][each] = carried(sides, groups, hot["beyond"][each]).after[last] > 0
     before = previous_values(values, groups, hot["last"][each])
     hot["previous"][each] = before[last]
