@@ -18,7 +18,7 @@ from streams.core.execution.state import ChoiceMade, Plans
 from streams.core.goals.relations import is_parent, ready
 from streams.core.goals.state import Goals
 from streams.core.kernel.ids import stable_id
-from streams.core.kernel.journal import decide
+from streams.core.kernel.journal import alert, decide
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
@@ -29,7 +29,7 @@ from streams.core.planning.schedule import choose_strategy, due_time, estimate_m
 from streams.core.safety.config import Mode
 from streams.core.safety.modes import Permission
 from streams.errors import InvalidRecord
-from streams.records import Goal, Plan, PlanStatus, PlanStep, SystemState
+from streams.records import Goal, Plan, PlanStatus, PlanStep, Severity, SystemState
 
 EFFECT_ID = "effect_id"
 
@@ -79,7 +79,9 @@ class Planner:
         chosen = self._chooser.choose(turn, goal, options, seed=plan_id)
         if chosen is None:
             names = ", ".join(option.name for option in options)
-            hold(turn, goal, f"every candidate is blocked, since none helped lately: {names}")
+            reason = f"every candidate is blocked, since none helped lately: {names}"
+            if hold(turn, goal, reason):
+                alert(turn, "goal_blocked", Severity.ERROR, f"{goal.description}: {reason}", goal)
             return
         draft = _Draft(goal, chosen, permission)
         try:

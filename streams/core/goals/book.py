@@ -31,11 +31,11 @@ from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_
 from streams.core.goals.report import note_goal
 from streams.core.goals.state import GoalEntry, Goals, Published
 from streams.core.goals.targets import read_targets, replace_targets
-from streams.core.kernel.journal import decide
+from streams.core.kernel.journal import alert, decide
 from streams.core.kernel.names import GOALS
 from streams.core.kernel.turn import Turn
 from streams.core.metric.reading import read_metric, read_metrics
-from streams.records import Event, Goal, GoalOrigin
+from streams.records import Event, Goal, GoalOrigin, Priority, Severity
 
 
 class GoalBook:
@@ -64,7 +64,10 @@ class GoalBook:
             reason = f"{CloseReason.SUPERSEDED}: {result.goal_id}"
             others = displaced(result, turn.read(Goals))
             self._close_all(turn, [cancel(other, reason, turn.now) for other in others])
+            known = turn.read(Goals).get(result.goal_id)
             self._admitted(turn, [result])
+            if known is not None and _escalates(known, result):
+                alert(turn, "critical_goal", Severity.CRITICAL, result.description, result)
 
     def restore(self, turn: Turn, goals: list[Goal]) -> None:
         """Take goals over as they are, from the export of another system."""
@@ -241,6 +244,16 @@ class GoalBook:
 
     def _refused(self, turn: Turn, refusal: Refusal) -> None:
         _refuse(turn, refusal.reason.value, refusal.goal_id, refusal.text)
+
+
+def _escalates(known: Goal, after: Goal) -> bool:
+    """Whether a goal of the engine has become critical."""
+    return (
+        after.origin is GoalOrigin.AUTONOMOUS
+        and after.status.is_open
+        and after.priority is Priority.CRITICAL
+        and known.priority is not Priority.CRITICAL
+    )
 
 
 def _refuse(turn: Turn, chosen: str, subject_id: str, reason: str) -> None:

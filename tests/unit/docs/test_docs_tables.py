@@ -88,6 +88,16 @@ def rule_codes() -> set[str]:
     return said | {spec.refusal for spec in build_features(CoreConfig()).commands.values()}
 
 
+def test_every_alert_stands_in_the_table() -> None:
+    raised = {
+        rule
+        for path in (ROOT / "streams" / "core").rglob("*.py")
+        for rule in re.findall(r"""\balert\(\s*turn,\s*"(\w+)\"""", path.read_text("utf-8"))
+    }
+    assert len(raised) > 5
+    assert {row[0] for row in table(OPERATIONS, "rule")} == raised
+
+
 def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
     codes = rule_codes() | {problem.value for problem in ApprovalProblem} | {AHEAD}
     assert {"unknown_command", "unknown_goal"} <= codes

@@ -10,7 +10,7 @@ import pytest
 
 from streams.core.kernel.store import MODELS, SERIES, TABLES, Write
 from streams.core.partition import Partition
-from streams.records import Record
+from streams.records import Alert, Record
 from streams.runtime.views import Views, all_views
 from tests.kits.core.partition import Entry, apply_batch
 from tests.kits.runtime import release_state
@@ -72,11 +72,16 @@ def test_every_view_is_as_before(worker: Worker) -> None:
         assert list(differences(worker.rows(name), rows, name)) == []
 
 
+def is_new(record: Record) -> bool:
+    """Whether the record is an alert that the release did not know."""
+    return isinstance(record, Alert) and record.rule not in ("critical_goal", "goal_failed")
+
+
 def test_the_next_records_lead_to_what_they_led_to_before(worker: Worker) -> None:
     for number, step in enumerate(release_state.further()):
         for batch in step:
             found, expected = (
-                [{topic: as_json(record)} for topic, record in emitted]
+                [{topic: as_json(record)} for topic, record in emitted if not is_new(record)]
                 for emitted in (worker.apply(batch), batch.emitted)
             )
             where = f"step {number}, {batch.topic} in {batch.partition}"
