@@ -68,12 +68,13 @@ spec: $(DEV_READY) ## rows of the specification: tested, declined, open (build/s
 	$(PYTEST) --quiet --spec-report=build/spec.json tests
 
 .PHONY: lint
-lint: $(DEV_READY) ## style, types, layers, house
+lint: $(DEV_READY) ## style, types, layers, house, words
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.house --check
+	$(BIN)/python -m tools.words
 
 .PHONY: house
 house: $(DEV_READY) ## what a newcomer should know of the package: folders, imports, cycles, sizes

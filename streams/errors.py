@@ -55,6 +55,11 @@ class Stalled(GoalstreamError, RuntimeError):
     """Nothing progresses any more; the process ends so that a supervisor can restart it."""
 
 
+class WorkerFailed(GoalstreamError, RuntimeError):
+    """Something that no rule foresaw was raised while a worker did its work; the cause is with
+    it. The process ends, since its state may be half applied."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """A remedy for an unknown name: the closest valid one, or all of them when none is close."""
     names = sorted(valid)

@@ -22,6 +22,7 @@ def autoscaler_settings(state_dir: Path) -> Settings:
     return Settings.model_validate(
         {
             "kafka": {"bootstrap": EMBEDDED},
+            "time": {"decisions": "event"},
             "worker": {
                 "app_id": APP_ID,
                 "state_dir": state_dir,

@@ -38,9 +38,12 @@ COMMANDS = {
     "mode": "Show and set what may be done without a person.",
     "token": "Tokens of people and services, with their roles.",
     "policy": "How candidates are chosen.",
+    "state": "Find damaged values of the changelogs; repair them.",
     "replay": "Feed recorded topics to the core and compare its decisions with those recorded.",
 }
 """Name of the module, which is that of the command, and the first line of its help."""
+MODULES = {"state": "state_repair"}
+"""Modules of another name than their command."""
 
 
 class Deferred(TyperCommand):
@@ -48,7 +51,8 @@ class Deferred(TyperCommand):
     or completion. Its module has a group ``app``, or a function of the command's name."""
 
     def load(self) -> Any:
-        module = import_module(f"streams.cli.{self.name}")
+        name = str(self.name)
+        module = import_module(f"streams.cli.{MODULES.get(name, name)}")
         if hasattr(module, "app"):
             return get_group(module.app)
         single = typer.Typer(add_completion=False)

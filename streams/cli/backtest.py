@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from streams.cli.rows import TimeUnit
 from streams.cli.state import CliState, check_writable, stdout
 from streams.errors import ConfigError
 
@@ -31,7 +32,7 @@ ABSENT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BacktestResult:
     """One file's result."""
 
     panel: Panel
@@ -48,6 +49,14 @@ def backtest(  # noqa: PLR0913 - the options of a command
         str, typer.Option(metavar="NAME", help="Column of times.")
     ] = "timestamp",
     value_column: Annotated[str, typer.Option(metavar="NAME", help="Column of values.")] = "value",
+    where: Annotated[
+        str,
+        typer.Option(metavar="COLUMN=VALUE", help="Of a file of several series, only these lines."),
+    ] = "",
+    time_unit: Annotated[
+        TimeUnit | None,
+        typer.Option(help="What numbers count that are times; s or ms, as they look, if absent."),
+    ] = None,
     horizons: Annotated[
         list[int] | None,
         typer.Option("--horizon", help="Steps ahead; repeatable. 1, 12, 24 and 72 if absent."),
@@ -75,9 +84,9 @@ def backtest(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Replay recorded series and compare each forecast with what came. Needs no broker.
 
-    Times are ISO 8601, or seconds or ms since the epoch. The models start empty, and a forecast
-    knows only the values before it. MASE is the error over that of repeating the last value:
-    below 1 is better.
+    Times are ISO 8601, or seconds or ms since the epoch; lines may stand in any order. The models
+    start empty, and a forecast knows only the values before it. MASE is the error over that of
+    repeating the last value: below 1 is better.
     """
     from streams.cli.backtest_plot import draw, figure_type
     from streams.cli.series_file import Columns, read_series
@@ -91,8 +100,11 @@ def backtest(  # noqa: PLR0913 - the options of a command
         figure_type()
     for target, option in ((plot, "--plot"), (json_file, "--json")):
         check_writable(target, option)
-    columns = Columns(time_column, value_column)
+    columns = Columns(time_column, value_column, _condition(where), time_unit)
     series = [read_series(file, columns, limit) for file in files]
+    for file, each in zip(files, series, strict=True):
+        for notice in each.notices:
+            typer.echo(f"{file}: {notice}", err=True)
     config = _ready(state)
     reports = [
         _replay(str(file), each, config, plan) for file, each in zip(files, series, strict=True)
@@ -103,6 +115,18 @@ def backtest(  # noqa: PLR0913 - the options of a command
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if plot is not None:
         draw([report.panel for report in reports], drawn, level, plot)
+
+
+def _condition(text: str) -> tuple[str, str] | None:
+    """Column and value of ``--where``."""
+    column, equals, value = text.partition("=")
+    if not text:
+        return None
+    if not equals or not column:
+        raise ConfigError(
+            "not a condition", field="--where", value=text, remedy="write COLUMN=VALUE"
+        )
+    return column.strip(), value.strip()
 
 
 def _drawn(horizon: int | None, plan: Plan) -> int:
@@ -132,14 +156,14 @@ def _ready(state: CliState) -> ForecastConfig:
     return config
 
 
-def _replay(name: str, series: Series, config: ForecastConfig, plan: Plan) -> Report:
+def _replay(name: str, series: Series, config: ForecastConfig, plan: Plan) -> BacktestResult:
     from streams.cli.backtest_plot import Panel
     from streams.core.forecasting.evaluation import evaluate
 
     bank = _TimedBank(config)
     evaluation = evaluate(bank, 0, series.timestamps, series.values, plan)
     micros = 1e6 * bank.seconds / len(series)
-    return Report(Panel(name, series, evaluation), micros)
+    return BacktestResult(Panel(name, series, evaluation), micros)
 
 
 class _TimedBank:
@@ -167,7 +191,7 @@ _COLUMNS = (
 )
 
 
-def _table(reports: Sequence[Report], plan: Plan) -> Table:
+def _table(reports: Sequence[BacktestResult], plan: Plan) -> Table:
     title = f"interval of {plan.level:.0%}, after {plan.warm_up:.0%} of the values"
     table = Table(title=title, title_justify="left")
     table.add_column("file", overflow="fold")
@@ -215,7 +239,7 @@ def _duration(milliseconds: int) -> str:
     return f"{milliseconds / 1000:g} s" if milliseconds else ABSENT
 
 
-def _figures(report: Report) -> dict[str, Any]:
+def _figures(report: BacktestResult) -> dict[str, Any]:
     """What ``--json`` holds of one file; null where there is nothing to compare."""
     evaluation = report.panel.evaluation
     return {

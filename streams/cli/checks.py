@@ -17,7 +17,7 @@ from streams.runtime.admin import Cluster, schema_changes
 from streams.runtime.connect import opened_registry, topology_of
 from streams.runtime.kafka import APPLY
 from streams.runtime.lock import FILE as LOCK_FILE
-from streams.runtime.topic_changes import Change, ChangeKind, topic_changes
+from streams.runtime.topic_changes import ChangeKind, TopologyChange, topic_changes
 from streams.settings import EMBEDDED, Settings, read_secret
 from streams.settings.tokens import is_private, read_tokens
 from streams.wire.topology import INPUTS, Topology
@@ -30,7 +30,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """The result of one check."""
 
     check: str
@@ -39,7 +39,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine(load: Callable[[], Settings]) -> list[Finding]:
+def examine(load: Callable[[], Settings]) -> list[CheckResult]:
     """All findings, in the order in which things are needed."""
     findings = [*version_findings(pins(requires("goalstream") or ()), _installed)]
     try:
@@ -47,7 +47,7 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
         topology = topology_of(settings)
     except GoalstreamError as error:
         return [*findings, _failure("settings", error)]
-    findings.append(Finding("settings", Status.OK, "valid"))
+    findings.append(CheckResult("settings", Status.OK, "valid"))
     findings.append(guarantee(settings.worker.guarantee))
     findings += _broker(settings, topology)
     findings += _registry(settings, topology)
@@ -59,23 +59,25 @@ def examine(load: Callable[[], Settings]) -> list[Finding]:
     return findings
 
 
-def guarantee(name: str) -> Finding:
+def guarantee(name: str) -> CheckResult:
     """What is promised, and what whoever reads the outputs has to do for it."""
     if name == "exactly_once":
-        return Finding(
+        return CheckResult(
             "guarantee",
             Status.OK,
             f"{name}: every reader of the outputs sets isolation.level=read_committed, or it "
             "sees what is taken back",
         )
-    return Finding("guarantee", Status.OK, f"{name}: after a crash outputs repeat, with their ids")
+    return CheckResult(
+        "guarantee", Status.OK, f"{name}: after a crash outputs repeat, with their ids"
+    )
 
 
-def _failure(check: str, error: GoalstreamError) -> Finding:
+def _failure(check: str, error: GoalstreamError) -> CheckResult:
     detail = error.message
     if error.field:
         detail += f" ({error.field} = {error.value!r})"
-    return Finding(check, Status.FAIL, detail, error.remedy)
+    return CheckResult(check, Status.FAIL, detail, error.remedy)
 
 
 def pins(requirements: Iterable[str]) -> dict[str, str]:
@@ -93,21 +95,23 @@ def _installed(name: str) -> str | None:
 
 def version_findings(
     wanted_versions: Mapping[str, str], installed: Callable[[str], str | None]
-) -> Iterator[Finding]:
-    yield Finding("python", Status.OK, platform.python_version())
+) -> Iterator[CheckResult]:
+    yield CheckResult("python", Status.OK, platform.python_version())
     for name, wanted in sorted(wanted_versions.items()):
         found = installed(name)
         if found == wanted:
-            yield Finding(name, Status.OK, wanted)
+            yield CheckResult(name, Status.OK, wanted)
         else:
             detail = f"{found or 'not installed'}, tested with {wanted}"
-            yield Finding(name, Status.FAIL, detail, "install goalstream again with its lock file")
+            yield CheckResult(
+                name, Status.FAIL, detail, "install goalstream again with its lock file"
+            )
 
 
-def _broker(settings: Settings, topology: Topology) -> Iterator[Finding]:
+def _broker(settings: Settings, topology: Topology) -> Iterator[CheckResult]:
     if settings.kafka.bootstrap == EMBEDDED:
         detail = "embedded: started with the program that uses it, keeps nothing"
-        yield Finding("broker", Status.OK, detail)
+        yield CheckResult("broker", Status.OK, detail)
         return
     names = [*(spec.name for spec in topology.all()), *topology.removed]
     try:
@@ -116,30 +120,30 @@ def _broker(settings: Settings, topology: Topology) -> Iterator[Finding]:
     except GoalstreamError as error:
         yield _failure("broker", error)
         return
-    yield Finding("broker", Status.OK, settings.kafka.bootstrap)
+    yield CheckResult("broker", Status.OK, settings.kafka.bootstrap)
     yield from topic_findings(topic_changes(topology, actual))
     counts = {name: topic.partitions for name, topic in actual.items()}
     yield from partition_findings(topology, counts)
 
 
-def topic_findings(changes: Iterable[Change]) -> Iterator[Finding]:
+def topic_findings(changes: Iterable[TopologyChange]) -> Iterator[CheckResult]:
     """One finding for each difference; a single one when there is none."""
     changes = list(changes)
     for change in changes:
         if change.kind is ChangeKind.CREATE:
-            yield Finding("topics", Status.FAIL, f"{change.target} is missing", APPLY)
+            yield CheckResult("topics", Status.FAIL, f"{change.target} is missing", APPLY)
             continue
         now = f": {change.setting} is {change.current}, declared {change.wanted}"
         detail = change.target + (now if change.setting else "")
         if change.kind is ChangeKind.BLOCKED:
-            yield Finding("topics", Status.FAIL, detail, change.reason)
+            yield CheckResult("topics", Status.FAIL, detail, change.reason)
         else:
-            yield Finding("topics", Status.WARN, detail, change.reason or APPLY)
+            yield CheckResult("topics", Status.WARN, detail, change.reason or APPLY)
     if not changes:
-        yield Finding("topics", Status.OK, "in step with the declaration")
+        yield CheckResult("topics", Status.OK, "in step with the declaration")
 
 
-def partition_findings(topology: Topology, counts: Mapping[str, int]) -> Iterator[Finding]:
+def partition_findings(topology: Topology, counts: Mapping[str, int]) -> Iterator[CheckResult]:
     """Whether inputs and changelogs that are there have equal partitions."""
     names = [topology.kafka_name(logical) for logical in INPUTS]
     names += [spec.name for spec in topology.changelogs]
@@ -147,15 +151,15 @@ def partition_findings(topology: Topology, counts: Mapping[str, int]) -> Iterato
     if len(set(present.values())) > 1:
         detail = ", ".join(f"{name} {count}" for name, count in present.items())
         remedy = "start under a new topics.prefix and worker.app_id, and replay the inputs"
-        yield Finding("partitions", Status.FAIL, f"not equal: {detail}", remedy)
+        yield CheckResult("partitions", Status.FAIL, f"not equal: {detail}", remedy)
     elif present:
         count = next(iter(present.values()))
-        yield Finding("partitions", Status.OK, f"{count} for every input and changelog")
+        yield CheckResult("partitions", Status.OK, f"{count} for every input and changelog")
 
 
-def _registry(settings: Settings, topology: Topology) -> Iterator[Finding]:
+def _registry(settings: Settings, topology: Topology) -> Iterator[CheckResult]:
     if settings.registry.url == EMBEDDED:
-        yield Finding("registry", Status.OK, "embedded: schemas of the package, fixed ids")
+        yield CheckResult("registry", Status.OK, "embedded: schemas of the package, fixed ids")
         return
     try:
         with opened_registry(settings) as registry:
@@ -163,26 +167,26 @@ def _registry(settings: Settings, topology: Topology) -> Iterator[Finding]:
     except GoalstreamError as error:
         yield _failure("registry", error)
         return
-    yield Finding("registry", Status.OK, settings.registry.url)
+    yield CheckResult("registry", Status.OK, settings.registry.url)
     for change in missing:
         detail = f"{change.target} does not have the schema {change.wanted}"
-        yield Finding("schemas", Status.FAIL, detail, APPLY)
+        yield CheckResult("schemas", Status.FAIL, detail, APPLY)
     if not missing:
-        yield Finding("schemas", Status.OK, "all registered")
+        yield CheckResult("schemas", Status.OK, "all registered")
 
 
-def state_directory(directory: Path) -> Finding:
+def state_directory(directory: Path) -> CheckResult:
     """Whether a worker could use the directory; a worker that does is worth a warning."""
     check = "state directory"
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         remedy = "give this user the right to write, or set worker.state_dir"
-        return Finding(check, Status.FAIL, f"{existing} is not writable", remedy)
+        return CheckResult(check, Status.FAIL, f"{existing} is not writable", remedy)
     holder = _holder(directory / LOCK_FILE)
     if holder:
         remedy = "fine if that is your worker; a second one needs a directory of its own"
-        return Finding(check, Status.WARN, f"{directory} is in use by {holder}", remedy)
-    return Finding(check, Status.OK, f"{directory} is free")
+        return CheckResult(check, Status.WARN, f"{directory} is in use by {holder}", remedy)
+    return CheckResult(check, Status.OK, f"{directory} is free")
 
 
 def _holder(lock: Path) -> str:
@@ -199,15 +203,15 @@ def _holder(lock: Path) -> str:
     return ""
 
 
-def _token(path: str) -> Finding:
+def _token(path: str) -> CheckResult:
     try:
         read_secret(path, "web.token_file")
     except GoalstreamError as error:
         return _failure("token", error)
-    return Finding("token", Status.OK, path)
+    return CheckResult("token", Status.OK, path)
 
 
-def tokens(file: Path) -> Finding:
+def tokens(file: Path) -> CheckResult:
     """Whether the tokens of people and services can be used, and by nobody else be changed."""
     try:
         people = len(read_tokens(file))
@@ -215,5 +219,5 @@ def tokens(file: Path) -> Finding:
         return _failure("tokens", error)
     if not is_private(file):
         detail = f"{file} is open to others (mode {file.stat().st_mode & 0o777:04o})"
-        return Finding("tokens", Status.FAIL, detail, f"chmod 600 {file}")
-    return Finding("tokens", Status.OK, f"{file}: {people}")
+        return CheckResult("tokens", Status.FAIL, detail, f"chmod 600 {file}")
+    return CheckResult("tokens", Status.OK, f"{file}: {people}")

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from streams.cli.requests import By, send_command
+from streams.cli.requests import By, Direct, NoWait, Way, ask_command
+from streams.cli.views import Url
 from streams.errors import ConfigError
 
 app = typer.Typer(help="Send a command, also one of a feature of your own; list all.")
 
 
 @app.command("send")
-def send(
+def send(  # noqa: PLR0913 - what is asked, and by which way
     ctx: typer.Context,
     entity: Annotated[str, typer.Argument(help="The entity, or * for all.")],
     name: Annotated[str, typer.Argument(help="The command, e.g. goal.cancel.")],
@@ -22,11 +23,15 @@ def send(
         list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Its arguments.")
     ] = None,
     target: Annotated[str, typer.Option(help="Id of the goal or plan that is meant.")] = "",
+    url: Url = "",
+    direct: Direct = False,
+    no_wait: NoWait = False,
     by: By = "",
 ) -> None:
-    """Check a command as the engine will, and write it."""
+    """Ask for a command and print what became of it; with --kafka its id."""
     given = dict(_argument(text) for text in arguments or ())
-    typer.echo(send_command(ctx.obj, entity, name, target=target, arguments=given, by=by))
+    way = Way(ctx.obj, url, direct, no_wait, by)
+    typer.echo(ask_command(way, entity, name, target=target, arguments=given))
 
 
 @app.command("list")

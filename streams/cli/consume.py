@@ -14,12 +14,12 @@ import msgspec
 import typer
 
 from streams.cli.state import CliState
-from streams.errors import InvalidRecord, UnknownName, nearest
+from streams.errors import nearest
 from streams.records import Record
 
 if TYPE_CHECKING:
     from streams.runtime.kafka import Reader, Received
-    from streams.wire.registry import Registry
+    from streams.wire.registry import Schemas
 
 _POLL_SECONDS = 0.2
 
@@ -47,6 +47,7 @@ def consume(
     """
     from streams.runtime.connect import opened_registry, topology_of
     from streams.runtime.kafka import APPLY, Reader
+    from streams.wire.registry import subject_name
 
     state: CliState = ctx.obj
     settings = state.settings()
@@ -56,7 +57,7 @@ def consume(
     remedy = f"{APPLY}, or {nearest(topic, [each.logical for each in topology.topics])}"
     reader = Reader(settings.librdkafka(), f"{topology.prefix}operator-consume")
     with opened_registry(settings) as registry, closing(reader), suppress(KeyboardInterrupt):
-        lines = Lines(registry, spec.record_type if spec else None)
+        lines = Lines(registry.under(subject_name(name)), spec.record_type if spec else None)
         # The end is asked for now, so that no record written from here on is missed.
         bounds = reader.bounds(name, remedy)
         reader.assign(
@@ -99,13 +100,12 @@ def selected(
 class Lines:
     """Makes JSON lines of messages."""
 
-    def __init__(self, registry: Registry, record_type: type[Record] | None) -> None:
+    def __init__(self, schemas: Schemas, record_type: type[Record] | None) -> None:
         from streams.runtime.kafka import MAX_VALUE_BYTES
         from streams.wire.decode import RecordDecoder
 
-        self._registry = registry
         self._decoder = (
-            RecordDecoder(registry, record_type, max_value_bytes=MAX_VALUE_BYTES)
+            RecordDecoder(schemas, record_type, max_value_bytes=MAX_VALUE_BYTES)
             if record_type
             else None
         )
@@ -116,10 +116,7 @@ class Lines:
             for message in messages:
                 yield _line(message, _raw(message, "no_schema", "no record type is declared"))
             return
-        for schema_id in self._decoder.unknown_ids(messages):
-            # The decoder says of each message what is wrong with its schema.
-            with suppress(UnknownName, InvalidRecord):
-                self._registry.fetch(schema_id)
+        self._decoder.fetch(self._decoder.unknown_ids(messages))
         for message in messages:
             decoded = self._decoder.decode([message])
             for found in decoded.records:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from streams.cli.state import CliState, stdout
 
 if TYPE_CHECKING:
-    from streams.cli.checks import Finding
+    from streams.cli.checks import CheckResult
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -34,7 +34,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list[CheckResult]) -> None:
     console = stdout()
     for finding in findings:
         colour = _COLOURS[finding.status]

@@ -8,7 +8,19 @@ import msgspec
 import typer
 from rich.table import Table
 
-from streams.cli.requests import By, Reason, login, send, send_command
+from streams.cli.requests import (
+    By,
+    Direct,
+    NoWait,
+    Reason,
+    Way,
+    ask,
+    login,
+    path_of,
+    send_command,
+    send_goal,
+    told,
+)
 from streams.cli.rows import to_ms
 from streams.cli.state import CliState, stdout
 from streams.cli.views import AsJson, Entity, Url, moment, read_view, warn_if_incomplete
@@ -48,15 +60,19 @@ def create(  # noqa: PLR0913 - what a user decides about a goal
     goal_id: Annotated[
         str, typer.Option("--id", help="Makes repeats harmless; made up if absent.")
     ] = "",
+    url: Url = "",
+    direct: Direct = False,
+    no_wait: NoWait = False,
     by: By = "",
 ) -> None:
-    """Hand a goal to the engine and print its id.
+    """Ask for a goal and print its id, and on stderr what became of it.
 
     The id of an open goal changes that goal.
     """
     from streams.core.goals.feature import REQUESTER
 
     state: CliState = ctx.obj
+    way = Way(state, url, direct, no_wait, by)
     who = by or login()
     now = state.now()
     due = to_ms("--deadline", deadline) if deadline else None
@@ -83,10 +99,16 @@ def create(  # noqa: PLR0913 - what a user decides about a goal
         actions=tuple(action or ()),
         dependencies=tuple(after or ()),
         parent_id=parent,
-        metadata={REQUESTER: who} if who else {},
+        metadata={REQUESTER: who} if direct and who else {},
     )
-    send(state, "goals", goal)
-    typer.echo(goal.goal_id)
+    if direct:
+        send_goal(way, goal)
+        typer.echo(goal.goal_id)
+        return
+    asked = {name: value for name, value in _asked(goal).items() if value}
+    answer = ask(way, "/api/autonomous/goals", asked)
+    typer.echo(answer["id"])
+    typer.echo(told(answer), err=True)
 
 
 @app.command("cancel")
@@ -95,12 +117,17 @@ def cancel(
     entity: Annotated[str, typer.Argument(help="Whose goal it is.")],
     goal_id: Annotated[str, typer.Argument(help="The goal.")],
     reason: Reason = "",
+    url: Url = "",
+    direct: Direct = False,
+    no_wait: NoWait = False,
     by: By = "",
 ) -> None:
     """Cancel an open goal; no further step of its plan starts."""
-    send_command(
-        ctx.obj, entity, "goal.cancel", target=goal_id, arguments={"reason": reason}, by=by
-    )
+    way = Way(ctx.obj, url, direct, no_wait, by)
+    if direct:
+        send_command(way, entity, "goal.cancel", target=goal_id, arguments={"reason": reason})
+        return
+    typer.echo(told(ask(way, path_of("goals", entity, goal_id, "cancel"), {"reason": reason})))
 
 
 @app.command("list")
@@ -124,6 +151,16 @@ def list_(ctx: typer.Context, entity: Entity = "", url: Url = "", as_json: AsJso
             _plan(goal["execution_status"]),
         )
     stdout().print(table)
+
+
+def _asked(goal: Goal) -> dict[str, Any]:
+    """What the worker is told of a goal."""
+    names = (
+        "entity_id", "goal_id", "goal_type", "priority", "description", "target_metric",
+        "target_value", "unit", "direction", "hold_ms", "deadline", "actions", "dependencies",
+        "parent_id",
+    )  # fmt: skip
+    return {name: msgspec.to_builtins(getattr(goal, name)) for name in names}
 
 
 def _plan(execution: dict[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from streams.cli.requests import By, send_command
+from streams.cli.requests import By, Direct, NoWait, Way, ask_command
 from streams.cli.views import AsJson, Entity, Url, moment, read_view
 from streams.errors import ConfigError, InvalidRecord
 
@@ -46,7 +46,7 @@ def show(ctx: typer.Context, entity: Entity = "", url: Url = "", as_json: AsJson
 
 
 @app.command("set")
-def set_(
+def set_(  # noqa: PLR0913 - what is asked, and by which way
     ctx: typer.Context,
     mode: Annotated[
         ModeChoice | None, typer.Argument(help="The most that may be done; default takes it back.")
@@ -59,6 +59,9 @@ def set_(
     ] = "",
     loop: Annotated[str, typer.Option(help="For this loop; * for all that are not named.")] = "",
     entity: Annotated[str, typer.Option(help="For this entity; for all if absent.")] = "",
+    url: Url = "",
+    direct: Direct = False,
+    no_wait: NoWait = False,
     by: By = "",
 ) -> None:
     """Permit more or less, from the moment at which the workers read it."""
@@ -80,7 +83,8 @@ def set_(
         raise ConfigError(
             error.message, field=field, value=error.value, remedy=error.remedy
         ) from None
-    send_command(ctx.obj, entity or EVERYBODY, "mode.set", arguments=arguments, by=by)
+    way = Way(ctx.obj, url, direct, no_wait, by)
+    typer.echo(ask_command(way, entity or EVERYBODY, "mode.set", arguments=arguments))
 
 
 def _lines(system: dict[str, Any]) -> list[str]:

@@ -8,8 +8,19 @@ import msgspec
 import typer
 from rich.table import Table
 
-from streams.cli.requests import By, Reason, login, send_command
-from streams.cli.state import CliState, stdout
+from streams.cli.requests import (
+    By,
+    Direct,
+    NoWait,
+    Reason,
+    Way,
+    ask,
+    login,
+    path_of,
+    send_command,
+    told,
+)
+from streams.cli.state import stdout
 from streams.cli.views import AsJson, Entity, Url, moment, read_view, warn_if_incomplete
 from streams.errors import ConfigError
 from streams.records import PlanStatus
@@ -60,29 +71,44 @@ def list_(
 
 @app.command("approve")
 def approve(
-    ctx: typer.Context, entity: EntityOf, plan_id: PlanId, by: By = "", reason: Reason = ""
+    ctx: typer.Context,
+    entity: EntityOf,
+    plan_id: PlanId,
+    reason: Reason = "",
+    url: Url = "",
+    direct: Direct = False,
+    no_wait: NoWait = False,
+    by: By = "",
 ) -> None:
     """Let a plan begin that waits for it.
 
     What cannot be undone must be approved by somebody else than who asked for its goal.
     """
-    _say(ctx.obj, "plan.approve", entity, plan_id, by, reason)
+    _say(Way(ctx.obj, url, direct, no_wait, by), "approve", entity, plan_id, reason)
 
 
 @app.command("reject")
 def reject(
-    ctx: typer.Context, entity: EntityOf, plan_id: PlanId, by: By = "", reason: Reason = ""
+    ctx: typer.Context,
+    entity: EntityOf,
+    plan_id: PlanId,
+    reason: Reason = "",
+    url: Url = "",
+    direct: Direct = False,
+    no_wait: NoWait = False,
+    by: By = "",
 ) -> None:
     """End a plan that waits for approval."""
-    _say(ctx.obj, "plan.reject", entity, plan_id, by, reason)
+    _say(Way(ctx.obj, url, direct, no_wait, by), "reject", entity, plan_id, reason)
 
 
-def _say(state: CliState, command: str, entity: str, plan_id: str, by: str, reason: str) -> None:
-    who = by or login()
-    if not who:
+def _say(way: Way, word: str, entity: str, plan_id: str, reason: str) -> None:
+    if not way.direct:
+        typer.echo(told(ask(way, path_of("plans", entity, plan_id, word), {"reason": reason})))
+        return
+    if not (way.by or login()):
         raise ConfigError("nobody is named", field="--by", value="", remedy="say who decides")
-    arguments = {"by": who, "reason": reason}
-    send_command(state, entity, command, target=plan_id, arguments=arguments, by=who)
+    send_command(way, entity, f"plan.{word}", target=plan_id, arguments={"reason": reason})
 
 
 def _expected(plan: dict[str, Any]) -> str:

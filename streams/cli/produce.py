@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from streams.cli.rows import Format, Row, RowReader, at_line, format_of
+from streams.cli.rows import Format, Row, RowReader, TimeUnit, at_line, format_of
 from streams.cli.state import CliState, complain
 from streams.errors import ConfigError, InvalidRecord
 from streams.records import Record
@@ -45,6 +45,9 @@ def produce(
     on_error: Annotated[
         OnError, typer.Option(help="At a line that cannot be used: stop there, or skip it.")
     ] = OnError.STOP,
+    time_unit: Annotated[
+        TimeUnit, typer.Option(help="What numbers count that are times, since the epoch.")
+    ] = TimeUnit.MS,
     rate: Annotated[
         float | None,
         typer.Option(min=0.001, help="Records a second; as fast as possible if absent."),
@@ -52,8 +55,8 @@ def produce(
 ) -> None:
     """Send records; columns or keys are the record's fields.
 
-    Times are ISO 8601 or ms since the epoch. Ids and times of events, actions, goals and
-    commands may be left out. Maps and lists in CSV are JSON.
+    Times are ISO 8601 or ms since the epoch, unless --time-unit says otherwise. Ids and times of
+    events, actions, goals and commands may be left out. Maps and lists in CSV are JSON.
     """
     from streams.runtime.connect import opened_registry, topology_of
     from streams.runtime.kafka import Sender
@@ -66,10 +69,10 @@ def produce(
     with _source(file) as binary, opened_registry(settings) as registry:
         sender = Sender(settings.librdkafka(), topology, registry, [topic])
         sender.prepare()
-        reader = RowReader(RECORD_OF[topic], state.now, state.new_id)
+        reader = RowReader(RECORD_OF[topic], state.now, state.new_id, time_unit)
         text = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
         rows = _with_progress(reader.rows(text, chosen), binary, file)
-        pace = Pace(rate, time.monotonic, sender.wait) if rate else None
+        pace = RateLimit(rate, time.monotonic, sender.wait) if rate else None
         stopped, skipped = False, 0
         try:
             skipped = send_rows(rows, partial(sender.send, topic), on_error, pace)
@@ -91,7 +94,7 @@ def send_rows(
     rows: Iterable[Row[Record]],
     send: Callable[[Record], None],
     on_error: OnError,
-    pace: Pace | None = None,
+    pace: RateLimit | None = None,
 ) -> int:
     """Send the records of ``rows``; the number of lines skipped.
 
@@ -121,7 +124,7 @@ def _send(row: Row[Record], send: Callable[[Record], None]) -> InvalidRecord | N
     return None
 
 
-class Pace:
+class RateLimit:
     """Keeps an even rate: record n leaves at n / rate seconds after the first."""
 
     def __init__(

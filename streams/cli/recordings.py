@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ import numpy as np
 from streams.core.kernel.batch import MetricBatch, Positioned, series_key
 from streams.core.partition import METRICS
 from streams.core.replay.tape import Recorded, metrics_tape, records_tape
-from streams.errors import ConfigError, InvalidRecord, UnknownName
+from streams.errors import ConfigError, InvalidRecord
 from streams.records import Decision, Metric, Record
 from streams.runtime.kafka import APPLY, Reader, Received
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
-from streams.wire.registry import Registry
+from streams.wire.registry import Registry, Schemas
 from streams.wire.topology import INPUTS, RECORD_OF, Topology
 
 DECISIONS = "decisions"
@@ -131,21 +131,20 @@ class Decoding:
     """Puts messages of the topics into recordings. What cannot be decoded is passed over: the
     engine did not apply it either."""
 
-    def __init__(self, registry: Registry, into: Recordings) -> None:
-        self._registry = registry
+    def __init__(self, schemas: Callable[[str], Schemas], into: Recordings) -> None:
+        """``schemas`` gives those of a logical topic."""
         self._into = into
-        self._metrics = MetricDecoder(registry)
+        self._metrics = MetricDecoder(schemas(METRICS))
         self._records = {
-            topic: RecordDecoder(registry, RECORD_OF[topic]) for topic in TOPICS if topic != METRICS
+            topic: RecordDecoder(schemas(topic), RECORD_OF[topic])
+            for topic in TOPICS
+            if topic != METRICS
         }
 
     def add(self, topic: str, partition: int, messages: Sequence[Received]) -> None:
         """Messages of one partition of a logical topic, in the order of their offsets."""
         decoder = self._metrics if topic == METRICS else self._records[topic]
-        for schema_id in decoder.unknown_ids(messages):
-            # The decoder says of each message what is wrong with its schema.
-            with suppress(UnknownName, InvalidRecord):
-                self._registry.fetch(schema_id)
+        decoder.fetch(decoder.unknown_ids(messages))
         part = self._into.part(partition)
         written = {message.offset: message.timestamp for message in messages}
         if isinstance(decoder, MetricDecoder):
@@ -162,7 +161,7 @@ def from_kafka(client: Mapping[str, Any], topology: Topology, registry: Registry
     ``client``: settings of a librdkafka client. Raises Unavailable or UnknownName.
     """
     found = Recordings()
-    decoding = Decoding(registry, found)
+    decoding = Decoding(lambda topic: registry.under(topology.topic(topic).subject), found)
     # Records that are gone before they are read are no recording to compare with.
     group = f"{topology.prefix}operator-replay"
     with closing(Reader(client, group, reset="error")) as reader:

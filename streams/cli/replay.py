@@ -20,7 +20,7 @@ from streams.records import Decision
 
 if TYPE_CHECKING:
     from streams.cli.recordings import Recordings
-    from streams.core.replay.compare import Change, Comparison
+    from streams.core.replay.compare import Comparison, DecisionDiff
     from streams.settings import Settings
 
 _TOLD = ("chosen", "mode", "reason", "expected_effect", "measured_effect", "reward")
@@ -140,7 +140,7 @@ def _lines(total: Comparison) -> Iterator[str]:
     return (line for _, line in sorted(items))
 
 
-def _changed(change: Change) -> str:
+def _changed(change: DecisionDiff) -> str:
     told = [name for name in change.fields if name in _TOLD]
     parts = [
         f"{name} {_value(change.recorded, name)} -> {_value(change.replayed, name)}"

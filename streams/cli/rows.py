@@ -38,6 +38,15 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+class TimeUnit(StrEnum):
+    """What numbers count that are moments."""
+
+    MS = "ms"
+    S = "s"
+    US = "us"
+    NS = "ns"
+
+
 _SUFFIXES = {
     ".csv": Format.CSV,
     ".jsonl": Format.JSONL,
@@ -63,13 +72,19 @@ class RowReader(Generic[_R]):
     """
 
     def __init__(
-        self, record_type: type[_R], now: Callable[[], int], new_id: Callable[[], str]
+        self,
+        record_type: type[_R],
+        now: Callable[[], int],
+        new_id: Callable[[], str],
+        unit: TimeUnit = TimeUnit.MS,
     ) -> None:
+        """``unit``: what numbers count that are moments."""
         from streams.wire.checks import Checks
 
         self._record_type = record_type
         self._now = now
         self._new_id = new_id
+        self._unit = unit
         self._id_field = _ID_OF.get(record_type)
         self._checks = Checks(record_type)
         self._types = {field.name: field.type for field in msgspec.structs.fields(record_type)}
@@ -88,7 +103,8 @@ class RowReader(Generic[_R]):
         self._refuse_unknown(fields)
         for name in self._moments:
             if fields.get(name) is not None:
-                fields[name] = to_ms(name, fields[name])
+                fields[name] = to_ms(name, fields[name], self._unit)
+                refuse_unit(name, fields[name])
         if self._id_field:
             if not fields.get(self._id_field):
                 fields[self._id_field] = self._new_id()
@@ -178,14 +194,19 @@ def format_of(path: str) -> Format | None:
     return _SUFFIXES.get(Path(path).suffix.lower())
 
 
-def to_ms(name: str, value: object) -> int:
-    """A moment in ms since the epoch, from such a number or ISO 8601 (UTC unless it says so)."""
+def to_ms(name: str, value: object, unit: TimeUnit = TimeUnit.MS) -> int:
+    """A moment in ms since the epoch, from a number of ``unit`` since then or from ISO 8601 (UTC
+    unless it says so)."""
+    from streams.core.kernel.clocks import UNIT_MS
+
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return value if unit is TimeUnit.MS else round(value * UNIT_MS[unit])
     text = str(value).strip()
     try:
         if re.fullmatch(r"-?\d+", text):
-            return int(text)
+            return to_ms(name, int(text), unit)
+        if unit is not TimeUnit.MS and re.fullmatch(r"-?\d+\.\d*", text):
+            return round(float(text) * UNIT_MS[unit])
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidRecord(
@@ -197,6 +218,20 @@ def to_ms(name: str, value: object) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
+
+
+def refuse_unit(name: str, moment: int) -> None:
+    """Raise InvalidRecord for ms that are plainly a number of another unit."""
+    from streams.core.kernel.clocks import unit_of
+
+    unit = unit_of(moment)
+    if unit:
+        raise InvalidRecord(
+            f"looks like {unit}, not ms, since the epoch",
+            field=name,
+            value=moment,
+            remedy=f"add --time-unit {unit}",
+        )
 
 
 def _typed(name: str, cell: str, type_: Any) -> Any:

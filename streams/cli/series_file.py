@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import TextIO
 
 import numpy as np
 
-from streams.cli.rows import to_ms
+from streams.cli.rows import TimeUnit, refuse_unit, to_ms
 from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import ConfigError, InvalidRecord
 
 SECONDS_BELOW = 1e11
 """Numbers nearer to 0 are seconds since the epoch, others milliseconds: as seconds this is the
 year 5138, as milliseconds it is March 1973."""
+_FEW_REPEATS = 0.05
+"""Share of readings at the time of another above which a file holds several series."""
+_MOST_NAMED = 10
 MOST_MS = 2**53
 """Farther from the epoch is no time."""
 
@@ -28,16 +32,22 @@ class Columns:
 
     time: str = "timestamp"
     value: str = "value"
+    where: tuple[str, str] | None = None
+    """A column and what it is to say: lines that say something else are passed over."""
+    unit: TimeUnit | None = None
+    """What numbers count that are times; None for seconds or ms, whichever is near."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """Readings in the order of the file; arrays of equal length."""
+    """Readings in the order of their times, each once; arrays of equal length."""
 
     timestamps: IntArray
     """Event times, ms."""
     values: FloatArray
     """Finite."""
+    notices: tuple[str, ...] = ()
+    """What was done to the file's readings to make a series of them."""
 
     def __len__(self) -> int:
         return self.values.size
@@ -46,9 +56,10 @@ class Series:
 def read_series(path: Path, columns: Columns | None = None, limit: int | None = None) -> Series:
     """Read a CSV file with a header; other columns and blank lines are passed over.
 
-    Times are ISO 8601 (UTC unless they say so), or seconds or ms since the epoch. ``limit`` ends
-    the series after so many readings. Raises ConfigError when the file cannot be read or has no
-    reading, and InvalidRecord, which names file, line, column and value, for what cannot be used.
+    Times are ISO 8601 (UTC unless they say so), or seconds or ms since the epoch. Readings are put
+    in order; of those at one time the first counts. ``limit`` ends the file after so many. Raises
+    ConfigError when the file cannot be read or has no reading, and InvalidRecord, which names
+    file, line, column and value, for what cannot be used.
     """
     columns = columns or Columns()
     timestamps: list[int] = []
@@ -56,7 +67,7 @@ def read_series(path: Path, columns: Columns | None = None, limit: int | None = 
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             for place, time, value in _cells(path, file, columns):
-                timestamps.append(_moment(place, columns.time, time))
+                timestamps.append(_moment(place, columns.time, time, columns.unit))
                 values.append(_number(place, columns.value, value))
                 if len(values) == limit:
                     break
@@ -74,7 +85,27 @@ def read_series(path: Path, columns: Columns | None = None, limit: int | None = 
             value=str(path),
             remedy="give a header with a column of times and one of values, and lines below it",
         )
-    return Series(np.array(timestamps, np.int64), np.array(values, np.float64))
+    return _ordered(path, np.array(timestamps, np.int64), np.array(values, np.float64))
+
+
+def _ordered(path: Path, timestamps: IntArray, values: FloatArray) -> Series:
+    """In the order of time, each time once. Raises ConfigError where times repeat so often that
+    the file must hold several series."""
+    times, first = np.unique(timestamps, return_index=True)
+    repeated = timestamps.size - times.size
+    if repeated > _FEW_REPEATS * timestamps.size:
+        raise ConfigError(
+            f"{repeated} of {timestamps.size} readings repeat a time: several series in one file?",
+            field="FILE",
+            value=str(path),
+            remedy="add --where COLUMN=VALUE to tell them apart, or split the file",
+        )
+    notices: list[str] = []
+    if (np.diff(timestamps) < 0).any():
+        notices.append("readings were not in the order of time and are sorted")
+    if repeated:
+        notices.append(f"{repeated} readings repeat a time; the first of each counts")
+    return Series(times, values[first], tuple(notices))
 
 
 def _cells(path: Path, text: TextIO, columns: Columns) -> Iterator[tuple[str, str, str]]:
@@ -84,6 +115,9 @@ def _cells(path: Path, text: TextIO, columns: Columns) -> Iterator[tuple[str, st
         header = [name.strip() for name in next(lines, [])]
         time = _position(path, header, columns.time, "--time-column")
         value = _position(path, header, columns.value, "--value-column")
+        column, wanted = columns.where or ("", "")
+        kept = _position(path, header, column, "--where") if columns.where else None
+        found: Counter[str] = Counter()
         for cells in lines:
             place = f"{path}, line {lines.line_num}"
             if cells and len(cells) != len(header):
@@ -93,8 +127,18 @@ def _cells(path: Path, text: TextIO, columns: Columns) -> Iterator[tuple[str, st
                     value=len(cells),
                     remedy=f"give {len(header)}, as in the header; put commas in quotes",
                 )
-            if cells:
+            if not cells:
+                continue
+            said = "" if kept is None else cells[kept].strip()
+            found[said] += 1
+            if said == wanted:
                 yield place, cells[time].strip(), cells[value].strip()
+        if columns.where and not found[wanted]:
+            names = ", ".join(sorted(found)[:_MOST_NAMED])
+            raise InvalidRecord(
+                f"{path}: no line says so", field="--where", value=f"{column}={wanted}",
+                remedy=f"use one of: {names}",
+            )  # fmt: skip
     except csv.Error as error:
         raise InvalidRecord(
             f"{path}, line {lines.line_num}: not CSV: {error}", remedy="correct the line"
@@ -111,8 +155,21 @@ def _position(path: Path, header: list[str], name: str, option: str) -> int:
     raise InvalidRecord(f"{path}, line 1: {problem}", field=option, value=name, remedy=remedy)
 
 
-def _moment(place: str, column: str, cell: str) -> int:
+def _moment(place: str, column: str, cell: str, unit: TimeUnit | None) -> int:
     """ms since the epoch."""
+    try:
+        moment = _any_moment(place, column, cell) if unit is None else to_ms(column, cell, unit)
+        refuse_unit(column, moment)
+    except InvalidRecord as error:
+        if error.message.startswith(place):
+            raise
+        raise InvalidRecord(
+            f"{place}: {error.message}", field=column, value=cell, remedy=error.remedy
+        ) from None
+    return moment
+
+
+def _any_moment(place: str, column: str, cell: str) -> int:
     number = _float(cell)
     if number is None:
         try:

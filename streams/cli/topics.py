@@ -15,7 +15,7 @@ from streams.errors import ConfigError
 from streams.wire.roles import Role
 
 if TYPE_CHECKING:
-    from streams.runtime.topic_changes import Change
+    from streams.runtime.topic_changes import TopologyChange
 
 DIFFERENT = 2
 """Exit code when the cluster is not in step."""
@@ -105,7 +105,7 @@ def show_acls(
         typer.echo(rule.command(name, settings.kafka.bootstrap))
 
 
-def _report(done: Sequence[Change], left: Sequence[Change]) -> None:
+def _report(done: Sequence[TopologyChange], left: Sequence[TopologyChange]) -> None:
     if done:
         stdout().print(_table(done))
     typer.echo(f"{len(done)} changes made" if done else "nothing to change")
@@ -114,14 +114,14 @@ def _report(done: Sequence[Change], left: Sequence[Change]) -> None:
         stdout().print(_table(left))
 
 
-def _rows(changes: Sequence[Change]) -> list[dict[str, str]]:
+def _rows(changes: Sequence[TopologyChange]) -> list[dict[str, str]]:
     return [dataclasses.asdict(change) for change in changes]
 
 
 _STYLES = {"blocked": "red", "manual": "yellow", "delete": "red"}
 
 
-def _table(changes: Sequence[Change]) -> Table:
+def _table(changes: Sequence[TopologyChange]) -> Table:
     table = Table("change", "topic or subject", "setting", "now", "declared", "reason")
     for change in changes:
         table.add_row(

@@ -31,7 +31,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) -> Any:
-    """What the worker at ``url``, or where the settings say, answers; empty values are left out.
+    """What the worker at ``url``, or where the settings say, answers to GET; empty values are left
+    out. Raises like ``call_worker``."""
+    params = {name: value for name, value in query.items() if value}
+    return call_worker(state, url, "GET", path, params=params)
+
+
+def call_worker(
+    state: CliState,
+    url: str,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """What the worker at ``url``, or where the settings say, answers.
 
     The token is that of web.token_file. Raises Unavailable when it gives no answer,
     GoalstreamError with its words when it refuses.
@@ -42,16 +58,13 @@ def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) ->
 
     settings = state.settings()
     token_file, address = settings.web.token_file, url or _address(settings)
-    headers = (
-        {"Authorization": f"Bearer {read_secret(token_file, 'web.token_file')}"}
-        if token_file
-        else {}
-    )
-    params = {name: value for name, value in query.items() if value}
+    shown = dict(headers or {})
+    if token_file:
+        shown["Authorization"] = f"Bearer {read_secret(token_file, 'web.token_file')}"
     try:
-        with httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS) as client:
-            response = client.get(path, params=params)
-            body = msgspec.json.decode(response.content)
+        with httpx.Client(base_url=address, headers=shown, timeout=TIMEOUT_SECONDS) as client:
+            response = client.request(method, path, params=params, json=body)
+            answer = msgspec.json.decode(response.content)
     except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError) as error:
         raise Unavailable(
             f"the worker does not answer: {error}",
@@ -60,8 +73,8 @@ def read_view(state: CliState, url: str, path: str, query: Mapping[str, str]) ->
             remedy="give the address of a worker's views",
         ) from error
     if response.is_success:
-        return body
-    said = body if isinstance(body, dict) else {}
+        return answer
+    said = answer if isinstance(answer, dict) else {}
     raise GoalstreamError(
         said.get("detail") or f"the worker answers with status {response.status_code}",
         field=said.get("field", ""),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import signal
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +14,13 @@ import typer
 from streams.cli.state import CliState
 
 if TYPE_CHECKING:
+    from streams.runtime.ending import Ending
     from streams.runtime.worker import Worker
     from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = 15.0
-"""What a stop may take beyond the hand-over of the partitions."""
-
+BEAT_SECONDS = 0.25
 
 Handlers = Annotated[
     list[str] | None,
@@ -39,6 +37,8 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
     go on; a supervisor should start it again.
     """
     from streams.runtime.embedded import broker_for
+    from streams.runtime.ending import Ending
+    from streams.runtime.failures import named
     from streams.runtime.logs import configure_logging
 
     state: CliState = ctx.obj
@@ -49,20 +49,32 @@ def worker(ctx: typer.Context, handlers: Handlers = None) -> None:
     # Models are many long-lived objects without cycles: the default thresholds walk them at
     # every turn, which costs a quarter of the time with 100,000 series.
     gc.set_threshold(50_000, 50, 100)
-    with broker_for(settings) as reachable:
-        asyncio.run(_run(reachable))
+    options = settings.worker
+    ending = Ending(
+        stop_seconds=options.stop_seconds,
+        handover_seconds=options.handover_seconds,
+        stall_seconds=options.stall_seconds,
+    )
+    with broker_for(settings) as reachable, ending.watching(), asyncio.Runner() as runner:
+        try:
+            runner.run(_run(reachable, ending))
+        except BaseException as error:
+            # Said before the runner closes: tasks and threads that it waits for may never end.
+            ending.failed(error)
+            raise named(error, "the event loop") from None
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, ending: Ending) -> None:
     from streams.runtime.worker import Worker
     from streams.web.serve import serve_views
 
-    worker_ = Worker(settings)
+    worker_ = Worker(settings, on_failure=ending.failed)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await worker_.start()
+    ending.when_asked(lambda: _from_thread(loop, stop))
+    beating = asyncio.create_task(_beat(ending))
+    if not await _started(worker_, stop):
+        return
     try:
         async with serve_views(worker_) as url:
             log.info(
@@ -73,19 +85,35 @@ async def _run(settings: Settings) -> None:
             )
             await _until_stopped(worker_, stop)
     finally:
-        await _stop(worker_, settings.worker.handover_seconds + STOP_SECONDS)
+        await worker_.stop()
+        beating.cancel()
+    await worker_.wait()  # raises what broke while it stopped
     log.info("worker stopped")
 
 
-async def _stop(worker_: Worker, seconds: float) -> None:
-    """Stop in order, or end the process: a supervisor can only restart what has ended."""
-    try:
-        async with asyncio.timeout(seconds):
-            await worker_.stop()
-    except TimeoutError:
-        reason = worker_.failure
-        log.critical("worker did not stop in time", seconds=seconds, reason=repr(reason))
-        os._exit(1)
+def _from_thread(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop is closed: there is nothing left to stop
+        loop.call_soon_threadsafe(stop.set)
+
+
+async def _beat(ending: Ending) -> None:
+    while True:
+        ending.beat()
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _started(worker_: Worker, stop: asyncio.Event) -> bool:
+    """False when the worker was told to stop before it had started; it holds nothing then."""
+    starting, asked = asyncio.create_task(worker_.start()), asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    with suppress(asyncio.CancelledError):
+        await starting
+    return False
 
 
 async def _until_stopped(worker_: Worker, stop: asyncio.Event) -> None:

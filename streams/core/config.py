@@ -14,6 +14,7 @@ from streams.core.forecasting.config import ForecastConfig
 from streams.core.goal_rules.config import SettingConfig
 from streams.core.goals.config import GoalConfig
 from streams.core.kernel.checks import Bounds, Count, Elsewhere, check
+from streams.core.kernel.clocks import TimeConfig
 from streams.core.kernel.feature import Feature
 from streams.core.learning.config import LearningConfig
 from streams.core.metric.config import RESOURCES, MetricConfig
@@ -26,6 +27,7 @@ from streams.core.suggestions.config import SuggestionConfig
 
 @dataclass(frozen=True, slots=True)
 class CoreConfig:
+    time: TimeConfig = field(default_factory=TimeConfig)
     forecasting: ForecastConfig = field(default_factory=ForecastConfig)
     goals: GoalConfig = field(default_factory=GoalConfig)
     setting: SettingConfig = field(default_factory=SettingConfig)
@@ -49,7 +51,7 @@ class CoreConfig:
     """Other names of a metric, e.g. cpu -> cpu_usage."""
     duration_metric: str = ""
     """Metric of the entity that gets the run time of each of its actions, ms; empty for none."""
-    outcomes_kept: Count = 10
+    outcomes_kept: Annotated[int, Bounds(1, 100)] = 10
     """Outcomes kept per entity for the views."""
     ids_kept: Count = 200
     """Event, action and outcome ids remembered per entity to drop repeats."""

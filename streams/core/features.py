@@ -14,6 +14,7 @@ from streams.core.capacity.feature import Capacity
 from streams.core.config import CoreConfig
 from streams.core.cycle.feature import Cycle
 from streams.core.cycle.permissions import Permissions
+from streams.core.execution.asked import is_still_to_ask, status_of
 from streams.core.goal_rules.feature import GoalRules
 from streams.core.goals.book import GoalBook
 from streams.core.goals.feature import GoalFeature
@@ -56,5 +57,11 @@ def _own(config: CoreConfig) -> Sequence[Feature]:
         Transfer(book, patterns),
         Learning(config.learning),
         Cycle(config, book, permissions),
-        ActionFeature(config.outcomes_kept, config.duration_metric),
+        ActionFeature(
+            config.outcomes_kept,
+            config.duration_metric,
+            catalogue=config.actions,
+            step_status=status_of,
+            is_still_to_ask=is_still_to_ask,
+        ),
     )

@@ -10,7 +10,7 @@ from streams.core.effects.expectation import Expectation
 from streams.core.effects.impact import ImpactState
 from streams.core.execution.state import ChoiceMade, Counters, PlanEntry, Plans
 from streams.core.goal_rules.situation import Needs
-from streams.core.goals.state import Achievement, GoalEntry, Goals
+from streams.core.goals.state import Achievement, GoalEntry, Goals, Published
 from streams.core.kernel.entity import Entity, unknown_version
 from streams.core.kernel.slices import Slice
 from streams.core.learning.state import LearningState
@@ -80,7 +80,7 @@ def migrate(version: int, data: bytes) -> Entity:
     except msgspec.MsgspecError as error:
         raise StateError(
             f"stored entity of release 0.1.0 cannot be read: {error}",
-            remedy="delete the state directory; it is rebuilt from the changelog",
+            remedy="run the release that wrote it; 'goalstream state check' finds what is damaged",
         ) from error
     return _entity_of(old)
 
@@ -102,7 +102,9 @@ def _slices(old: _Entity1) -> tuple[Slice, ...]:
     goals = {
         goal_id: GoalEntry(
             goal,
-            old.published_progress.get(goal_id),
+            Published(said, goal.timestamp)
+            if (said := old.published_progress.get(goal_id)) is not None
+            else None,
             old.effects_done.get(goal_id, 0),
             old.held.get(goal_id, ""),
         )

@@ -9,7 +9,7 @@ into batches, and emissions leave in the order of the records that caused them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,24 +18,33 @@ import numpy as np
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.kernel.batch import IntArray, MetricBatch, Positioned, series_key
+from streams.core.kernel.clocks import Fault, Moments, fault, moments
 from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.emission import Dispatch, Emission, Position, Rejection
 from streams.core.kernel.entities import EntityStore
 from streams.core.kernel.entity import Entity, StoredTimers
 from streams.core.kernel.feature_set import FeatureSet
-from streams.core.kernel.model_results import Finding, SeriesForecast
-from streams.core.kernel.names import METRICS
+from streams.core.kernel.model_results import Detection, SeriesForecast
+from streams.core.kernel.names import ACTIONS, METRICS
 from streams.core.kernel.store import ENTITIES, MODELS, SERIES, StateReader, Write
-from streams.core.kernel.timers import Timers
+from streams.core.kernel.timers import TICK, Timers
 from streams.core.kernel.turn import Turn
 from streams.core.migrations import migrate
 from streams.core.outcomes.feature import Actions
-from streams.core.series.batches import begin, cut_at_triggers, learn, triggered, update_hot
+from streams.core.series.batches import (
+    Taken,
+    begin,
+    cut_at_triggers,
+    learn,
+    take,
+    triggered,
+    update_hot,
+)
 from streams.core.series.correction import Correction
 from streams.core.series.reading import Reading, SeriesReader
 from streams.core.series.store import SeriesStore
 from streams.core.transfer import IMPORT
-from streams.records import Action, Command, Outcome, Record
+from streams.records import Action, Command, Outcome
 
 _FILLING = frozenset({"goal.create", IMPORT})
 """Commands that make an entity larger."""
@@ -52,6 +61,9 @@ class Applied(NamedTuple):
     """Records that the state already included."""
     dropped: list[str]
     """Features of which a slice could not be read, once for each."""
+    old: Mapping[str, int] = {}
+    """Metrics by which nothing was decided: late and repeated ones, which were not learned, and
+    history, which was."""
 
 
 class Snapshot(NamedTuple):
@@ -76,11 +88,12 @@ class Partition:
         """``features``: those of ``config``, where they are made already."""
         self.number = number
         self._config = config
+        self._time = config.time
         self.entities = EntityStore(reader, migrate)
         self.series = SeriesStore(config.forecasting, config.known, reader, self._are_watched)
         self._features = build_features(config) if features is None else features
         self._readers = SeriesReader(
-            config.forecasting, self.series, Correction(config.known, config.calendar)
+            config.forecasting, config.time, self.series, Correction(config.known, config.calendar)
         )
         self._applied: dict[str, int] = {}
         self._pending: dict[tuple[str, str], int] = {}
@@ -96,19 +109,21 @@ class Partition:
         rejections: list[Rejection] = []
         dropped: list[str] = []
         skipped = 0
-        for offset, record in ((item.offset, item.record) for item in batch):
+        for item in batch:
+            offset, record = item.offset, item.record
             if not self._features.concerns(record):
                 continue
             state = self.entities.get(record.entity_id, record.entity_type)
             position = Position(source, self.number, offset)
-            turn = Turn(state, position, record.timestamp, record.correlation_id, self)
+            now = self._time.decided_at(record.timestamp, item.written)
+            turn = Turn(state, position, now, record.correlation_id, self)
             if offset <= state.offsets.get(source, -1):
                 skipped += 1
                 self._features.resume(turn, record)
                 if turn.touched:
                     self.entities.mark(state)
-            elif self._takes(turn, record):
-                self._features.apply(turn, record)
+            elif self._takes(turn, item):
+                self._features.apply(turn, record, by_log=self._time.is_logged(item.written))
                 self.entities.touch(state, source, offset)
                 self._watch(turn)
             emissions += turn.emissions
@@ -122,11 +137,17 @@ class Partition:
             self.advance(source, batch[-1].offset)
         return Applied(emissions, dispatches, rejections, skipped, dropped)
 
-    def _takes(self, turn: Turn, record: Record) -> bool:
-        """Whether the entity has room for the record; refused before anything is changed.
+    def _takes(self, turn: Turn, item: Positioned) -> bool:
+        """Whether the record's time can be and the entity has room for it; refused before
+        anything is changed.
 
         What settles or ends something is always taken: it is how room is made.
         """
+        record = item.record
+        wrong = self._misdated(item)
+        if wrong is not None:
+            turn.reject(*wrong)
+            return False
         size, entity, most = len(_encode(record)), turn.entity, self._config.entity_bytes
         makes_room = isinstance(record, Outcome) or (
             isinstance(record, Command) and record.command not in _FILLING
@@ -142,6 +163,16 @@ class Partition:
         entity.grow(size)
         return True
 
+    def _misdated(self, item: Positioned) -> Fault | None:
+        """What is wrong with a record's event time, by the log's clock. Outcomes and ticks bear
+        the clock of a worker and are not decided by it."""
+        record = item.record
+        if not self._time.is_logged(item.written) or isinstance(record, Outcome):
+            return None
+        if isinstance(record, Command) and record.command == TICK:
+            return None
+        return fault(record.timestamp, item.written, self._time)
+
     def advance(self, source: str, offset: int) -> None:
         """Records of ``source`` up to ``offset`` are done with, also those that were refused."""
         self._applied[source] = max(offset, self._applied.get(source, -1))
@@ -153,38 +184,51 @@ class Partition:
         if not len(batch):
             return Applied([], [], [], 0, [])
         rows = self.series.rows_of(batch.keys)
-        fresh = batch.offsets > self.series.hot["offset"][rows]
-        unlearned = batch.offsets > self.series.model_offset[rows]
-        begin(self.series, batch, rows)
+        when = moments(batch, self._time)
+        rejections = self._refused(batch, rows, when)
+        taken = take(self.series, batch, rows, when, self._time)
+        begin(self.series, batch, taken)
         emissions: list[Emission] = []
         dropped: list[str] = []
         todo = np.arange(rows.size)
         entities: IntArray | None = None
         while todo.size:
-            cutting = triggered(self.series, batch, rows, todo, fresh)
+            cutting, crossing = triggered(self.series, batch, taken, todo)
             if cutting.any():
                 entities = self._numbered_entities(rows) if entities is None else entities
                 now, rest, cuts = cut_at_triggers(entities, todo, cutting)
             else:
                 now, rest, cuts = todo, todo[:0], todo[:0]
-            findings = learn(self.series, batch, rows, now, unlearned, fresh)
-            update_hot(self.series, batch, rows, now, fresh)
-            triggers = set(cuts.tolist())
+            findings = learn(self.series, batch, taken, now)
+            update_hot(self.series, batch, taken, now)
+            triggers, crossed = set(cuts.tolist()), set(todo[crossing].tolist())
             for position in sorted(triggers | findings.keys()):
                 turn = self._run_rules(
                     batch,
-                    int(rows[position]),
+                    taken,
                     position,
                     findings.get(position),
                     triggered=position in triggers,
+                    crossing=position in crossed,
                 )
                 emissions += turn.emissions
                 dropped += turn.dropped
             todo = rest
         self.advance(METRICS, int(batch.offsets[-1]))
         emissions.sort(key=lambda emission: emission.cause.offset)
-        skipped = int(rows.size - np.count_nonzero(fresh))
-        return Applied(emissions, [], [], skipped, dropped)
+        history = 0 if taken.live is None else int(np.count_nonzero(taken.fresh & ~taken.live))
+        counts = {"late": taken.late, "repeated": taken.repeated, "history": history}
+        return Applied(emissions, [], rejections, taken.skipped, dropped, counts)
+
+    def _refused(self, batch: MetricBatch, rows: IntArray, when: Moments) -> list[Rejection]:
+        """Why metrics are refused for their event time, where that was not said before."""
+        held = self.series.hot["offset"]
+        return [
+            Rejection(int(batch.offsets[at]), *why)
+            for at in when.refused.tolist()
+            if batch.offsets[at] > held[rows[at]]
+            and (why := fault(int(batch.timestamps[at]), int(when.now[at]), self._time))
+        ]
 
     def _numbered_entities(self, rows: IntArray) -> IntArray:
         """For each record a number from 0 on that tells its entity."""
@@ -196,32 +240,33 @@ class Partition:
     def _run_rules(
         self,
         batch: MetricBatch,
-        row: int,
+        taken: Taken,
         position: int,
-        finding: Finding | None,
+        detection: Detection | None,
         *,
         triggered: bool,
+        crossing: bool,
     ) -> Turn:
         """Rules for the record at ``position``: what the models noticed at it and, where it
         triggered a cut and thus is the newest of its entity, all else that a value may bring."""
-        series = self.series
+        series, row = self.series, int(taken.rows[position])
         offset = int(batch.offsets[position])
         state = self.entities.get(series.entities[row], batch.entity_types[position])
         turn = Turn(
             state,
             Position(METRICS, self.number, offset),
-            int(batch.timestamps[position]),
+            int(taken.now[position]),
             batch.correlation_ids[position],
             self,
         )
-        analyse = triggered and (turn.now >= series.hot["due"][row] or series.crossed(row))
+        analyse = triggered and (turn.now >= series.hot["due"][row] or crossing)
         analyse = analyse and self._config.forecasting.auto_analysis
         if analyse:
             series.hot["due"][row] = series.next_due(turn.now)
         if offset <= state.offsets.get(METRICS, -1):
             return turn
-        if finding is not None:
-            self._features.on_finding(turn, series.metrics[row], finding)
+        if detection is not None:
+            self._features.on_detection(turn, series.metrics[row], detection)
         if triggered:
             self._features.on_metric(turn, series.metrics[row], analyse=analyse)
         if turn.touched:
@@ -329,6 +374,20 @@ class Partition:
         self.entities.prefetch(dict.fromkeys(entity for entity, _ in pairs))
         known = ((self.entities.find(id_) or Entity(id_), metric) for id_, metric in pairs)
         return [self._features.watches(entity, metric) for entity, metric in known]
+
+    def resume_pending(self, entity_id: str) -> list[Dispatch]:
+        """Take up the stored actions of an entity that have no outcome, also where their records
+        are gone. One that runs already is not started again."""
+        entity = self.entities.find(entity_id)
+        if entity is None or not entity.read(Actions).pending:
+            return []
+        cause = Position(ACTIONS, self.number, entity.offsets.get(ACTIONS, -1))
+        turn = Turn(entity, cause, entity.clock, "", self)
+        for pending in list(entity.read(Actions).pending.values()):
+            self._features.resume(turn, pending.action)
+        if turn.touched:
+            self.entities.mark(entity)
+        return turn.dispatches
 
     def restore_timers(self, stored: StoredTimers) -> None:
         """Know when a stored entity is due, unless a newer state of it is in memory."""

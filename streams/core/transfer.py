@@ -21,6 +21,7 @@ from streams.core.patterns.feature import Patterns
 from streams.core.patterns.state import PatternState
 from streams.errors import InvalidRecord
 from streams.records import Command, Goal, Role
+from streams.records.limits import ARGUMENT_BYTES, require_limits
 
 IMPORT = "entity.import"
 """The command; its argument ``knowledge`` is the JSON of a ``Knowledge``."""
@@ -59,6 +60,7 @@ class Transfer(Feature):
                 self._import,
                 role=Role.ADMIN,
                 refusal="invalid_import",
+                longest=ARGUMENT_BYTES,
             ),
         )
 
@@ -111,4 +113,6 @@ def decode_knowledge(text: str, entity_id: str) -> Knowledge:
             value=foreign.entity_id,
             remedy=f"import it for {foreign.entity_id!r}",
         )
+    for goal in knowledge.goals:
+        require_limits(goal, "arguments.knowledge.goals.")
     return knowledge

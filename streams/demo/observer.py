@@ -42,9 +42,13 @@ class Observer:
     ) -> None:
         """``client``: settings of a librdkafka client."""
         self._topics = {topology.kafka_name(logical): logical for logical in WATCHED}
-        self._metrics = MetricDecoder(registry)
+        self._metrics = MetricDecoder(registry.under(topology.topic(METRICS).subject))
         self._records = {
-            logical: RecordDecoder(registry, RECORD_OF[logical], max_value_bytes=MAX_VALUE_BYTES)
+            logical: RecordDecoder(
+                registry.under(topology.topic(logical).subject),
+                RECORD_OF[logical],
+                max_value_bytes=MAX_VALUE_BYTES,
+            )
             for logical in WATCHED
             if logical != METRICS
         }

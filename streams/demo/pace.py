@@ -34,7 +34,7 @@ class Engine(Protocol):
         ...
 
 
-class Pace:
+class ClockGate:
     """Whether the clock may go on."""
 
     def __init__(self, engine: Engine, monotonic: Callable[[], float]) -> None:

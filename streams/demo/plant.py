@@ -25,7 +25,7 @@ DRAINED = "drained"
 """Fact that holds once the units that are given back carry no load."""
 
 
-class _Change(NamedTuple):
+class _UnitChange(NamedTuple):
     before: int
     after: int
     effect_id: str
@@ -42,7 +42,7 @@ class _Running:
     load: float = math.nan
     """All that the units carried together then."""
     changes: int = 0
-    unreported: list[_Change] = field(default_factory=list[_Change])
+    unreported: list[_UnitChange] = field(default_factory=list[_UnitChange])
     done: dict[str, str] = field(default_factory=dict[str, str])
     """Effects that were brought about already, and what was said of them."""
 
@@ -183,7 +183,7 @@ class Plant:
     def _change(self, running: _Running, units: int, effect_id: str) -> Mapping[str, object]:
         resource, before = running.resource, running.units
         running.units, running.drained = units, 0
-        running.unreported.append(_Change(before, units, effect_id))
+        running.unreported.append(_UnitChange(before, units, effect_id))
         said = running.done[effect_id] = f"{before} to {units} {resource.unit_name}"
         return {
             "output": said,

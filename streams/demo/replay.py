@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from streams.core.kernel.ids import stable_id
 from streams.demo.clock import ReplayClock
-from streams.demo.pace import Pace
+from streams.demo.pace import ClockGate
 from streams.demo.plant import Plant
 from streams.demo.scenario import DEMAND_EVERY_MS, RESOURCES, Resource, user_goal
 from streams.demo.series import Reading
@@ -35,7 +35,7 @@ class Replay:
         clock: ReplayClock,
         sender: Sender,
         plant: Plant,
-        pace: Pace,
+        pace: ClockGate,
     ) -> None:
         self._readings = readings
         self._clock = clock

@@ -16,7 +16,7 @@ from streams.demo.clock import ReplayClock
 from streams.demo.learned import Successes, success_rates
 from streams.demo.ledger import Ledger
 from streams.demo.observer import Observer
-from streams.demo.pace import Pace
+from streams.demo.pace import ClockGate
 from streams.demo.plant import Plant
 from streams.demo.replay import TICK_SECONDS, Replay
 from streams.demo.scenario import RESOURCES
@@ -109,7 +109,7 @@ class _Stage:
 
     async def play(self, console: Console) -> Result:
         """The replay, and all that follows from it."""
-        pace = Pace(self.worker.views, time.monotonic)
+        pace = ClockGate(self.worker.views, time.monotonic)
         replay = Replay(self._readings, self._clock, self.sender, self._plant, pace)
         began, cpu = time.monotonic(), time.process_time()
         with Screen(console, self._ledger, self._plant, self._clock, self._rates) as screen:

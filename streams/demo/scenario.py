@@ -161,6 +161,7 @@ def demo_settings(given: Settings, seconds: float) -> Settings:
     return Settings.model_validate(
         {
             "kafka": {"bootstrap": EMBEDDED},
+            "time": {"decisions": "event"},
             "worker": {"app_id": APP_ID, "checkpoint_seconds": 0.5, "tick_seconds": 0.25},
             "web": given.web,
             "logging": given.logging,

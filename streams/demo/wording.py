@@ -73,7 +73,7 @@ def planned(plan: Plan) -> Text:
 
 
 def verified(decision: Decision) -> str:
-    """What an act changed, beside what was expected of it."""
+    """What an action changed, beside what was expected of it."""
     found = decision.measured_effect
     change = "" if found is None else f"{found:+.4g} measured, "
     return (
@@ -143,6 +143,6 @@ def effect(decision: Decision) -> str:
 
 
 def verdicts(ledger: Ledger) -> str:
-    """How often each verdict about an act was given, the most frequent first."""
+    """How often each verdict about an action was given, the most frequent first."""
     counts = Counter(decision.reason for decision in ledger.verifications.values())
     return ", ".join(f"{verdict}: {count}" for verdict, count in counts.most_common())

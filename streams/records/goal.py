@@ -58,6 +58,8 @@ class CauseKind(StrEnum):
     PREDICTION = "prediction"
     PATTERN = "pattern"
     RULE = "rule"
+    EVENT = "event"
+    """An event of type ``goal_state``: whoever sends events has asked, not a person."""
 
 
 class Goal(Record, frozen=True, kw_only=True):

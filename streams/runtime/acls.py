@@ -36,12 +36,17 @@ class Rule:
         return shlex.join(words)
 
 
+def transactional_id(app_id: str, instance: str) -> str:
+    """Of a worker's transactional producer."""
+    return f"{app_id}:{instance}"
+
+
 def rules(topology: Topology) -> list[Rule]:
     """All rules, by role.
 
-    Topics are named one by one, since a prefix would reach names that are not declared. The
-    changelogs and the consumer groups, whose names a role may extend, are prefixed. Deleting
-    is in no role.
+    Topics and the worker's group are named one by one, since a prefix would reach names that are
+    not declared: ``app`` is how ``app-2`` begins. Only the ids that a role makes itself are
+    prefixed, up to a colon, which no application id, topic or prefix has. Deleting is in no role.
     """
     return [rule for role in Role for rule in _rules_of(role, topology)]
 
@@ -54,17 +59,18 @@ def _rules_of(role: Role, topology: Topology) -> Iterator[Rule]:
     if role is Role.WORKER:
         # Create: the engine makes a changelog that is missing.
         operations = ("Create", "Describe", "DescribeConfigs", "Read", "Write")
-        yield Rule(role, "topic", "prefixed", f"{topology.app_id}-", operations)
-        yield Rule(role, "group", "prefixed", topology.app_id, ("Describe", "Read"))
-        # Each worker has an id of its own behind the dash; only exactly_once needs it.
-        name = f"{topology.app_id}-"
-        yield Rule(role, "transactional-id", "prefixed", name, ("Describe", "Write"))
+        for spec in topology.changelogs:
+            yield Rule(role, "topic", "literal", spec.name, operations)
+        yield Rule(role, "group", "literal", topology.app_id, ("Describe", "Read"))
+        # Each worker has an id of its own behind the colon; only exactly_once needs it.
+        own = transactional_id(topology.app_id, "")
+        yield Rule(role, "transactional-id", "prefixed", own, ("Describe", "Write"))
         return
     if role is Role.OPERATOR:
         for spec in topology.changelogs:
             yield Rule(role, "topic", "literal", spec.name, _MANAGE)
     if any(role in spec.readers for spec in topology.topics):
-        name = f"{topology.prefix}{role.value}-"
+        name = f"{topology.prefix}{role.value}:"
         yield Rule(role, "group", "prefixed", name, ("Describe", "Read"))
 
 

@@ -26,7 +26,7 @@ from confluent_kafka.admin import (
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
 from streams.runtime.kafka import ANSWER_SECONDS, Troubles, opened
-from streams.runtime.topic_changes import ActualTopic, Change, ChangeKind, topic_changes
+from streams.runtime.topic_changes import ActualTopic, ChangeKind, TopologyChange, topic_changes
 from streams.wire.registry import Registry
 from streams.wire.schemas import schema_json
 from streams.wire.topology import TopicSpec, Topology
@@ -74,6 +74,12 @@ class Cluster:
     def partition_counts(self) -> dict[str, int]:
         """Every topic of the cluster and how many partitions it has."""
         return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+
+    def members(self, group: str) -> int:
+        """How many consumers are in a group."""
+        answers = self._admin.describe_consumer_groups([group])
+        described = self._wait(answers[group], "describe the group", KafkaError.GROUP_ID_NOT_FOUND)
+        return 0 if described is None else len(described.members)
 
     def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Offset behind the newest record of each (topic, partition), also where a transaction
@@ -204,30 +210,30 @@ class Cluster:
             ) from error
 
 
-def plan(topology: Topology, cluster: Cluster, registry: Registry) -> list[Change]:
+def plan(topology: Topology, cluster: Cluster, registry: Registry) -> list[TopologyChange]:
     """All differences to the cluster and the registry. Raises Unavailable."""
     names = [*(spec.name for spec in topology.all()), *topology.removed]
     changes = topic_changes(topology, cluster.topics(names))
     return [*changes, *schema_changes(topology, registry)]
 
 
-def schema_changes(topology: Topology, registry: Registry) -> list[Change]:
+def schema_changes(topology: Topology, registry: Registry) -> list[TopologyChange]:
     """Schemas that the registry does not have under their subject. Raises Unavailable."""
     return [
-        Change(ChangeKind.REGISTER, spec.subject, wanted=spec.record_type.__name__)
+        TopologyChange(ChangeKind.REGISTER, spec.subject, wanted=spec.record_type.__name__)
         for spec in topology.topics
         if spec.record_type is not None and not _registered(spec, registry)
     ]
 
 
 def apply(
-    changes: Iterable[Change],
+    changes: Iterable[TopologyChange],
     topology: Topology,
     cluster: Cluster,
     registry: Registry,
     *,
     delete_removed: bool = False,
-) -> list[Change]:
+) -> list[TopologyChange]:
     """Make the changes, and return those made.
 
     Schemas come first, so that a refused schema leaves the topics as they were. A blocked
@@ -255,7 +261,7 @@ def apply(
     return [change for change in changes if change.kind not in left]
 
 
-def _refuse_blocked(changes: Iterable[Change]) -> None:
+def _refuse_blocked(changes: Iterable[TopologyChange]) -> None:
     blocked = [change for change in changes if change.kind is ChangeKind.BLOCKED]
     if blocked:
         first = blocked[0]

@@ -14,6 +14,7 @@ from faust.types import EventT, Message
 from streams.runtime.broker import Broker
 from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.recovery import BatchTableManager, ChangelogReader
+from streams.runtime.rocksdb_store import CheckedTable
 from streams.runtime.transport import BatchConsumer, BatchTransport, RawBatch
 from streams.wire.topology import INPUTS
 
@@ -83,6 +84,7 @@ def create_app(
         store="rocksdb://",
         datadir=str(state_dir),
         Topic=BatchTopic,
+        Table=CheckedTable,
         TableManager=BatchTableManager,
         topic_partitions=partitions,
         topic_allow_declare=False,

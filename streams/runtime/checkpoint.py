@@ -19,6 +19,7 @@ from streams.errors import Unavailable
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Outbox, Target
 from streams.runtime.positions import CommitPositions, Source, Ticket
+from streams.runtime.sealed import sealed
 from streams.runtime.tables import TableSet
 from streams.wire.topology import INPUTS
 
@@ -84,7 +85,7 @@ class Checkpointer(ABC):
         self._begun += 1
         started = time.perf_counter()
         budget = None if everything else self._budget(len(partitions)) if models else 0
-        taken = {number: part.snapshot(budget) for number, part in partitions.items()}
+        taken = {number: sealed(part.snapshot(budget)) for number, part in partitions.items()}
         ticket = self.positions.open(self._sources(partitions, taken))
         did = await self._save(taken, ticket)
         self.completed += 1

@@ -43,6 +43,10 @@ def opened_registry(settings: Settings) -> Iterator[Registry]:
             timeout_seconds=registry.timeout_seconds,
             username=registry.username,
             password=password,
+            cafile=registry.ssl_cafile,
+            certfile=registry.ssl_certfile,
+            keyfile=registry.ssl_keyfile,
+            lookups_per_minute=registry.lookups_per_minute,
         )
     ) as confluent:
         yield confluent

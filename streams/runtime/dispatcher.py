@@ -6,7 +6,7 @@ worker dies between act and outcome, its successor first reads the outcomes up t
 is still open then is run again if the handler is idempotent, and ends as Interrupted if not.
 
 The kill switch is asked right before a handler starts, in the thread in which it will run, and
-needs nothing but this process. It stops the actions of plans; what a user asked for goes on.
+needs nothing but this process. It stops every action but those of handlers that are ``safe``.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from streams.core.outcomes.build import (
     timed_out,
 )
 from streams.records import Action, Outcome
+from streams.records.limits import OUTPUT_BYTES
 from streams.runtime.handlers import Handler, HandlerRegistry
 
 PUBLISHED_KEPT = 1_000
@@ -80,7 +81,7 @@ class Actions(Protocol):
 class Dispatcher:
     """Bounded concurrency over all actions of a worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two by keyword
         self,
         handlers: HandlerRegistry,
         actions: Actions,
@@ -91,9 +92,11 @@ class Dispatcher:
         now_ms: Callable[[], int],
         on_error: Callable[[BaseException], None],
         halted: Callable[[], str] = never_halted,
+        output_bytes: int = OUTPUT_BYTES,
     ) -> None:
-        """``halted`` says why no action of a plan may start, "" when they may. It is called from
-        several threads and must be quick; when it raises, nothing starts."""
+        """``output_bytes`` is what is kept of what a handler gives back. ``halted`` says why no
+        action may start, "" when they may; it is called from several threads and must be quick;
+        when it raises, nothing starts but what is safe."""
         self._handlers = handlers
         self._actions = actions
         self._slots = asyncio.Semaphore(concurrency)
@@ -104,6 +107,7 @@ class Dispatcher:
         self._now_ms = now_ms
         self._on_error = on_error
         self._halted = halted
+        self._output_bytes = output_bytes
         self._running: dict[_Key, asyncio.Task[None]] = {}
         self._published: deque[_Key] = deque(maxlen=PUBLISHED_KEPT)
         """Actions whose outcome this worker has published and may not have read again yet."""
@@ -177,9 +181,9 @@ class Dispatcher:
         try:
             async with asyncio.timeout(limit) as timer:
                 result = interpret(await self._call(handler, action))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:
+        except BaseException as error:
             # A handler may raise anything; all of it is an outcome, but for our own ``stop``.
-            if _is_cancelled():
+            if is_cancelled():
                 raise asyncio.CancelledError from error
             if isinstance(error, TimeoutError) and timer.expired():
                 return self._record(action, timed_out(limit), start_time, _ms_since(started))
@@ -192,7 +196,7 @@ class Dispatcher:
 
     async def _call(self, handler: Handler, action: Action) -> object:
         if inspect.iscoroutinefunction(handler.run):
-            self._require_unhalted(action)
+            self._require_unhalted(handler)
             return await handler.run(dict(action.params), action.goal_id)
         loop = asyncio.get_running_loop()
         returned = await loop.run_in_executor(self._threads, self._run_blocking, handler, action)
@@ -201,14 +205,14 @@ class Dispatcher:
 
     def _run_blocking(self, handler: Handler, action: Action) -> object:
         # Asked here and not before: all threads may hang in handlers that were given up.
-        self._require_unhalted(action)
+        self._require_unhalted(handler)
         try:
             return handler.run(dict(action.params), action.goal_id)
         except StopIteration as error:  # a future cannot carry this one
             raise RuntimeError("the handler raised StopIteration") from error
 
-    def _require_unhalted(self, action: Action) -> None:
-        if not action.plan_id:
+    def _require_unhalted(self, handler: Handler) -> None:
+        if handler.safe:
             return
         try:
             reason = self._halted()
@@ -222,7 +226,7 @@ class Dispatcher:
     ) -> Outcome:
         return outcome_for(
             action,
-            result,
+            result.bounded(self._output_bytes),
             start_time=start_time,
             end_time=start_time + round(duration_ms),
             duration_ms=duration_ms,
@@ -232,10 +236,13 @@ class Dispatcher:
         )
 
 
-def _is_cancelled() -> bool:
-    """Whether this task was asked to end, as opposed to a handler that cancelled itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def is_cancelled() -> bool:
+    """Whether this task was asked to end, as opposed to an error that only looks like it."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return True  # the loop is gone, and this coroutine with it
+    return task is None or task.cancelling() > 0
 
 
 def _ms_since(started: float) -> float:

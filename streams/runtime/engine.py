@@ -12,14 +12,16 @@ import structlog
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.kernel.emission import Dispatch, Rejection
-from streams.core.kernel.entity import decode_timers
+from streams.core.kernel.entity import decode_timers, has_slice
 from streams.core.kernel.store import ENTITIES
+from streams.core.outcomes.feature import Actions
 from streams.core.partition import METRICS, Applied, Partition
-from streams.errors import GoalstreamError, Unavailable
+from streams.errors import Unavailable
 from streams.records import Action, Outcome, Record
 from streams.runtime.checkpoint import Checkpointer, Fenced
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.outbox import Queue
+from streams.runtime.results import Results
 from streams.runtime.tables import TableSet
 from streams.runtime.transport import RawBatch
 from streams.wire.columns import MetricDecoder
@@ -27,13 +29,14 @@ from streams.wire.deadletters import dead_letter
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
-from streams.wire.registry import Registry
 from streams.wire.rejected import Rejected
 
 log = structlog.get_logger(__name__)
 
 DEAD_LETTER = "dead-letter"
 OUTCOMES = "outcomes"
+ANSWERED = frozenset({"commands", "goals"})
+"""Sources whose records people wait for."""
 STATES_AT_ONCE = 2_000
 """Stored states looked at before other work gets its turn."""
 SCHEMA_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -46,7 +49,6 @@ class Wire(NamedTuple):
     encoder: Encoder
     decoders: Mapping[str, MetricDecoder | RecordDecoder]
     """By logical source topic."""
-    registry: Registry
     topic_name: Callable[[str], str]
     """Kafka name of a logical topic."""
 
@@ -82,6 +84,7 @@ class Engine:
         self._wire = wire
         self._metrics = metrics
         self._held: list[Dispatch] = []
+        self.results = Results()
         self.saving = asyncio.Lock()
         """Held while a checkpoint runs."""
         self._advanced = asyncio.Event()
@@ -91,6 +94,7 @@ class Engine:
         self.settled: Callable[[str, int, int], int | None] = _unsettled
         """Like that of the checkpointer: of a logical topic, a partition and an offset."""
         self._assigned: dict[int, Reading] = {}
+        self._halted = False
         self.batches = 0
         """Batches applied since start."""
         self.dispatcher: Dispatching | None = None
@@ -105,7 +109,7 @@ class Engine:
         await self._learn_schemas(decoder, batch.records)
         async with self._checkpointer.writing:
             pass  # each step of a running checkpoint would have to wait behind a whole batch
-        if batch.epoch != self.epoch():
+        if batch.epoch != self.epoch() or self._halted:
             return
         # From here to the outbox nothing awaits: state and emissions change together.
         part = self.partition(partition)
@@ -118,15 +122,20 @@ class Engine:
         part.advance(source, batch.records[-1].offset)
         self._publish(partition, applied)
         self._reject(partition, source, rejected, applied.rejections, batch.records)
-        self._count(source, len(batch.records), applied.skipped)
-        if applied.dispatches:
-            self._held += applied.dispatches
-            self.dispatch_waiting.set()
+        if source in ANSWERED:
+            first, last = batch.records[0].offset, batch.records[-1].offset
+            self.results.note(source, partition, first, last, applied.rejections)
+        self._count(source, len(batch.records), applied)
+        self._hold(applied.dispatches)
         self._advanced.set()
         self.batches += 1
         await self._outbox.send()
         if self._is_full(part):
             await self._make_room(part)
+
+    def halt(self) -> None:
+        """Apply and store nothing any more: state in memory may be half changed."""
+        self._halted = True
 
     def partition(self, number: int) -> Partition:
         """State of a partition that this worker owns; begun when it is first asked for."""
@@ -138,14 +147,24 @@ class Engine:
         return part
 
     async def load_timers(self, number: int) -> None:
-        """Learn from the store which entities of a partition are due without a record."""
+        """Learn from the store which entities of a partition are due without a record, and take up
+        the actions that have no outcome."""
         part = self.partition(number)
         for index, (_, value) in enumerate(self._tables.scan(ENTITIES, number, b"")):
-            part.restore_timers(decode_timers(value))
+            stored = decode_timers(value)
+            part.restore_timers(stored)
+            if has_slice(value, Actions.slice_name):
+                self._hold(part.resume_pending(stored.entity_id))
             if index % STATES_AT_ONCE == STATES_AT_ONCE - 1:
                 await asyncio.sleep(0)
                 if self.partitions.get(number) is not part:
                     return
+
+    def _hold(self, dispatches: Sequence[Dispatch]) -> None:
+        """Keep them until a checkpoint has made their intent durable."""
+        if dispatches:
+            self._held += dispatches
+            self.dispatch_waiting.set()
 
     def _is_full(self, part: Partition) -> bool:
         return part.resident > self._checkpointer.resident_limit(len(self.partitions))
@@ -159,18 +178,16 @@ class Engine:
 
     async def _learn_schemas(self, decoder: Any, records: Sequence[Any]) -> None:
         """Fetch writer schemas that are not known yet; waits while the registry is away."""
-        for schema_id in decoder.unknown_ids(records):
-            for attempt in itertools.count():
-                try:
-                    await asyncio.to_thread(self._wire.registry.fetch, schema_id)
-                except Unavailable as error:
-                    pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
-                    log.warning("schema registry away", schema_id=schema_id, error=str(error))
-                    await asyncio.sleep(pause)
-                    continue
-                except GoalstreamError:
-                    pass  # a definite answer; the decoder rejects the records that it concerns
-                break
+        for attempt in itertools.count():
+            missing = decoder.unknown_ids(records)
+            if not missing:
+                return
+            try:
+                await asyncio.to_thread(decoder.fetch, missing)
+            except Unavailable as error:
+                pause = SCHEMA_RETRY_SECONDS[min(attempt, len(SCHEMA_RETRY_SECONDS) - 1)]
+                log.warning("schema registry away", schema_ids=len(missing), error=str(error))
+                await asyncio.sleep(pause)
 
     def _publish(self, partition: int, applied: Applied) -> None:
         for emission in applied.emissions:
@@ -202,11 +219,14 @@ class Engine:
             self.queue(DEAD_LETTER, partition, dead_letter(item))
             self._metrics.dead_letters.labels(source, item.reason).inc()
 
-    def _count(self, source: str, records: int, skipped: int) -> None:
+    def _count(self, source: str, records: int, applied: Applied) -> None:
         self._metrics.records.labels(source).inc(records)
         self._metrics.batches.labels(source).inc()
-        if skipped:
-            self._metrics.skipped.labels(source).inc(skipped)
+        if applied.skipped:
+            self._metrics.skipped.labels(source).inc(applied.skipped)
+        for kind, count in applied.old.items():
+            if count:
+                self._metrics.old.labels(kind).inc(count)
 
     # -- checkpoints --------------------------------------------------------------------------
 
@@ -230,7 +250,10 @@ class Engine:
             await self._store(everything=True)
 
     async def _store(self, *, everything: bool, models: bool = True) -> bool:
-        """False when the partitions are another worker's already; they will be taken away."""
+        """False when nothing was stored: the partitions are another worker's already and will be
+        taken away, or the engine is halted."""
+        if self._halted:
+            return False
         try:
             await self._checkpointer.run(self.partitions, everything=everything, models=models)
         except Fenced:
@@ -244,6 +267,7 @@ class Engine:
         self.partitions.clear()
         self._assigned.clear()
         self._held.clear()
+        self.results.forget()
         self._advanced.set()
 
     def assigned(self, outcomes: Mapping[int, Reading]) -> None:

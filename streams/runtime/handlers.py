@@ -36,6 +36,8 @@ class Handler:
     undo: Run | None = None
     """Takes back what ``run`` did with the same params and goal_id; it runs for actions of type
     ``undo:<action_type>``, under the same timeout and promise of idempotence."""
+    safe: bool = False
+    """Whether it runs even while the kill switch is on: it only reads, or takes something back."""
     spec: ActionSpec | None = None
     """What the catalogue should know of the action type, for plans to choose it."""
 

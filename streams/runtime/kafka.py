@@ -21,6 +21,7 @@ from confluent_kafka import (
 
 from streams.errors import ConfigError, GoalstreamError, Unavailable, UnknownName
 from streams.records import Record
+from streams.records.limits import require_limits
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.registry import Registry
@@ -173,7 +174,7 @@ class Reader:
         for message in self._consumer.consume(_BATCH, seconds):
             error = message.error()
             if error is None:
-                received.append(_received(message))
+                received.append(as_received(message))
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._ended.add(message.partition() or 0)
             else:
@@ -212,7 +213,8 @@ class Reader:
         self._consumer.close()
 
 
-def _received(message: Message) -> Received:
+def as_received(message: Message) -> Received:
+    """A message that is no error."""
     kind, time_ms = message.timestamp()
     return Received(
         topic=message.topic() or "",
@@ -279,7 +281,8 @@ class Sender:
         self._encoder.prepare()
 
     def encode(self, logical: str, record: Record) -> bytes:
-        """The value of the message. Raises InvalidRecord."""
+        """The value of the message. Raises InvalidRecord, also for what a worker would refuse."""
+        require_limits(record)
         return self._encoder.encode(record, self._names[logical])
 
     def send(self, logical: str, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""A file that stops all acts of plans on a worker, with or without a broker."""
+"""A file that stops all actions on a worker, with or without a broker."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import structlog
 
@@ -12,8 +13,7 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-_CHATTY = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "WARNING", "uvicorn": "WARNING"}
-
+_CHATTY = ("faust", "mode", "aiokafka", "uvicorn", "httpx", "httpcore")
 
 FAUST_LOGGER = logging.getLogger("faust.embedded")
 """For our subclasses of Faust's services, whose steps are Faust's news and not the worker's."""
@@ -22,12 +22,16 @@ FAUST_LOGGER = logging.getLogger("faust.embedded")
 def configure_logging(level: str, *, json_lines: bool) -> None:
     """Set up the root logger and structlog. ``level`` is a name such as INFO.
 
-    Libraries that report each step at INFO are kept at WARNING unless DEBUG is asked for.
+    Libraries that report each step at INFO are kept at WARNING unless DEBUG is asked for. Colours
+    are for a terminal: a file or a pipe gets none.
     """
+    stream = sys.stderr
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if json_lines
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
@@ -41,8 +45,8 @@ def configure_logging(level: str, *, json_lines: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name, quiet in _CHATTY.items():
-        logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else quiet)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

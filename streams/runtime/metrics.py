@@ -30,12 +30,20 @@ class WorkerMetrics:
         self.skipped = counter(
             "records_skipped_total", "Records read again that the state already holds.", "topic"
         )
+        self.old = counter(
+            "metrics_old_total",
+            "Metrics by which nothing was decided: late, repeated, or history.",
+            "kind",
+        )
         self.emitted = counter("emitted_total", "Records published.", "topic")
         self.dead_letters = counter(
             "dead_letters_total", "Records that could not be used, by reason.", "topic", "reason"
         )
         self.state_dropped = counter(
             "state_dropped_total", "Slices of entities that could not be read.", "feature"
+        )
+        self.stores_rebuilt = counter(
+            "stores_rebuilt_total", "Damaged databases set aside and rebuilt.", "table"
         )
         self.lag = gauge("lag_records", "Records not yet handled.", "topic", "partition")
         """``lag.remove(topic, partition)`` when a partition goes, or its last value stays."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from streams.errors import Unavailable
 from streams.records import Record
+from streams.records.limits import require_limits
 from streams.wire.encode import Encoder
 from streams.wire.keys import key_of
 from streams.wire.topology import Topology
@@ -41,8 +42,8 @@ class Publisher:
     async def publish(self, logical: str, records: Sequence[Record]) -> list[Written]:
         """Write records to a logical topic and wait for the broker; in the given order.
 
-        Raises InvalidRecord before anything is sent when one cannot be encoded, Unavailable when
-        the broker does not answer in time: some may have been written then.
+        Raises InvalidRecord before anything is sent when one cannot be encoded or is too large,
+        Unavailable when the broker does not answer in time: some may have been written then.
         """
         return await self._write(
             logical, [(self._partition_of(record.entity_id), record) for record in records]
@@ -55,6 +56,8 @@ class Publisher:
 
     async def _write(self, logical: str, records: Sequence[tuple[int, Record]]) -> list[Written]:
         topic = self._topology.kafka_name(logical)
+        for _, record in records:
+            require_limits(record)
         values = [self._encoder.encode(record, topic) for _, record in records]
         producer = self._producer()
         try:

@@ -3,13 +3,16 @@
 Faust reads a changelog record by record through its streams. Here a consumer of its own reads
 tens of thousands of records a second straight into RocksDB batches, up to the end that Faust has
 just determined, after which Faust finds nothing left to do.
+
+A value that fails its checksum is not stored, and nothing newer is taken for it: unless a later
+record replaces it, the restore ends with an error after everything else is read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import structlog
@@ -18,7 +21,10 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types import TP
 
+from streams.core.kernel.store import ENTITIES
 from streams.errors import Stalled
+from streams.runtime.flawed import Flawed, all_damaged, flaw_of
+from streams.runtime.kafka import as_received
 from streams.runtime.logs import FAUST_LOGGER
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.tables import TableSet
@@ -49,6 +55,9 @@ class ChangelogReader:
         self.expected = 0
         """Records that the running or last restore had to apply, by offsets."""
         self.active = False
+        self.report: Callable[[Sequence[Flawed]], Awaitable[None]] = _unreported
+        """Told of damaged values before the restore fails."""
+        self._flawed: dict[tuple[TP, bytes], Flawed] = {}
         self.rebuilds = False
         """Whether a table ahead of its changelog is worth less than the changelog: it is where
         tables are written after what they hold was committed."""
@@ -57,12 +66,13 @@ class ChangelogReader:
         """Apply records after ``from_`` up to and including ``ends``, per changelog partition.
 
         It waits for the end of a transaction that a lost worker left there. Raises Stalled when
-        nothing arrives for a while.
+        nothing arrives for a while, StateError when values are damaged.
         """
         behind = {tp: from_[tp] for tp in from_ if ends.get(tp, -1) > from_[tp]}
         if not behind:
             return
         started = time.monotonic()
+        self._flawed.clear()
         self.restored, self.expected = 0, sum(ends[tp] - at for tp, at in behind.items())
         log.info("restoring tables", records=self.expected)
         consumer = Consumer(
@@ -85,9 +95,25 @@ class ChangelogReader:
         finally:
             self.active = False
             await asyncio.to_thread(consumer.close)
+        if self._flawed:
+            flawed = list(self._flawed.values())
+            await self.report(flawed)
+            raise all_damaged(flawed)
         seconds = time.monotonic() - started
         self._metrics.recovery_seconds.set(seconds)
         log.info("tables restored", records=self.restored, seconds=round(seconds, 3))
+
+    async def held(self, tp: TP) -> int:
+        """Changelog offset that the table of a changelog partition holds, -1 for none.
+
+        Every entity stored here is looked at, as timers do soon: damage shows before it is used.
+        """
+        table = self._tables.by_changelog(tp.topic)
+        if table is None:
+            return -1
+        if table == ENTITIES:
+            await self._tables.verify(ENTITIES, tp.partition)
+        return self._tables.persisted_offset(table, tp.partition)
 
     async def _read(self, consumer: Consumer, open_: dict[TP, int]) -> None:
         heard = time.monotonic()
@@ -116,7 +142,7 @@ class ChangelogReader:
 
     def _finish(self, tp: TP, end: int) -> None:
         table = self._tables.by_changelog(tp.topic)
-        if table is not None:
+        if table is not None and not self._holds_back(tp):
             self._tables.store(table, tp.partition, (), end)
 
     def _apply(self, messages: list[Message]) -> dict[TP, int]:
@@ -143,8 +169,30 @@ class ChangelogReader:
         table = self._tables.by_changelog(tp.topic)
         if table is None:
             return
-        writes = ((cast(bytes, message.key()), message.value()) for message in messages)
-        self._tables.store(table, tp.partition, writes, messages[-1].offset())
+        writes = [
+            (cast(bytes, message.key()), message.value())
+            for message in messages
+            if self._is_whole(tp, table, message)
+        ]
+        offset = None if self._holds_back(tp) else messages[-1].offset()
+        self._tables.store(table, tp.partition, writes, offset)
+
+    def _holds_back(self, tp: TP) -> bool:
+        """Whether an offset would say that the store holds a value that is damaged."""
+        return any(at == tp for at, _ in self._flawed)
+
+    def _is_whole(self, tp: TP, table: str, message: Message) -> bool:
+        place = tp, cast(bytes, message.key())
+        flawed = flaw_of(table, as_received(message))
+        if flawed is None:
+            self._flawed.pop(place, None)
+            return True
+        self._flawed[place] = flawed
+        return False
+
+
+async def _unreported(_flawed: Sequence[Flawed]) -> None:
+    return
 
 
 class BatchRecovery(Recovery):
@@ -162,6 +210,9 @@ class BatchRecovery(Recovery):
     async def _build_offsets(
         self, consumer: Any, tps: set[TP], destination: Any, title: str
     ) -> None:
+        if title == "active":
+            for tp in tps:  # Faust has read it before; the table may have been set aside since
+                destination[tp] = await self.changelogs.held(tp)
         await super()._build_offsets(consumer, tps, destination, title)
         if title != "active":
             return

@@ -17,7 +17,7 @@ from streams.core.kernel.ids import stable_id
 from streams.core.kernel.names import ENGINE
 from streams.core.kernel.timers import TICK, Due
 from streams.core.partition import Partition
-from streams.errors import Unavailable
+from streams.errors import Stalled, Unavailable
 from streams.records import Command, Record
 from streams.runtime.engine import Engine
 
@@ -38,23 +38,48 @@ async def keep_ticking(
     publish: Publish,
     now_ms: Callable[[], int],
     seconds: float,
+    stall_seconds: float,
 ) -> None:
-    """Every ``seconds``, write the ticks that are due; runs until it is cancelled."""
+    """Every ``seconds``, write the ticks that are due; runs until it is cancelled.
+
+    Raises Stalled when that takes longer than ``stall_seconds``.
+    """
     tickers: dict[int, tuple[Partition, Ticker]] = {}
     while True:
         await asyncio.sleep(seconds)
-        ticks: list[Command] = []
-        for number in owned():
-            part = engine.partition(number)
-            if number not in tickers or tickers[number][0] is not part:
-                await engine.load_timers(number)
-                tickers[number] = part, Ticker(now_ms)
-            ticks += tickers[number][1].due(part.timers.take_changes())
-        if ticks:
-            try:
-                await publish(COMMANDS, ticks)
-            except Unavailable as error:
-                log.warning("ticks could not be written", error=str(error))
+        try:
+            async with asyncio.timeout(stall_seconds) as timer:
+                await _tick_all(tickers, engine, owned, publish, now_ms)
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            raise Stalled(
+                f"timers were not looked at for {stall_seconds:.0f} s",
+                field="worker.stall_seconds",
+                value=stall_seconds,
+                remedy="the process ends and should be restarted; look at broker and disk",
+            ) from error
+
+
+async def _tick_all(
+    tickers: dict[int, tuple[Partition, Ticker]],
+    engine: Engine,
+    owned: Callable[[], frozenset[int]],
+    publish: Publish,
+    now_ms: Callable[[], int],
+) -> None:
+    ticks: list[Command] = []
+    for number in owned():
+        part = engine.partition(number)
+        if number not in tickers or tickers[number][0] is not part:
+            await engine.load_timers(number)
+            tickers[number] = part, Ticker(now_ms)
+        ticks += tickers[number][1].due(part.timers.take_changes())
+    if ticks:
+        try:
+            await publish(COMMANDS, ticks)
+        except Unavailable as error:
+            log.warning("ticks could not be written", error=str(error))
 
 
 class _Watched(NamedTuple):

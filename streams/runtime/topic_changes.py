@@ -36,7 +36,7 @@ class ActualTopic:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TopologyChange:
     """One difference between the declaration and the cluster."""
 
     kind: ChangeKind
@@ -49,23 +49,25 @@ class Change:
     reason: str = ""
 
 
-def topic_changes(topology: Topology, actual: Mapping[str, ActualTopic]) -> list[Change]:
+def topic_changes(topology: Topology, actual: Mapping[str, ActualTopic]) -> list[TopologyChange]:
     """Differences of the declared topics to those in ``actual`` (Kafka name to topic).
 
     Other topics of the cluster are nobody's business here and are left alone.
     """
-    changes: list[Change] = []
+    changes: list[TopologyChange] = []
     for spec in topology.all():
         found = actual.get(spec.name)
         if found is None:
             wanted = f"{spec.partitions} partitions, replication {spec.replication}"
-            changes.append(Change(ChangeKind.CREATE, spec.name, wanted=wanted))
+            changes.append(TopologyChange(ChangeKind.CREATE, spec.name, wanted=wanted))
         else:
             changes += _partitions(spec, found)
             changes += _replication(spec, found)
             changes += _config(spec, found)
     changes += [
-        Change(ChangeKind.DELETE, name, reason="listed under removed; needs --delete-removed --yes")
+        TopologyChange(
+            ChangeKind.DELETE, name, reason="listed under removed; needs --delete-removed --yes"
+        )
         for name in topology.removed
         if name in actual
     ]
@@ -96,12 +98,12 @@ def require_topics(topology: Topology, counts: Mapping[str, int]) -> None:
             )
 
 
-def in_step(changes: Iterable[Change]) -> bool:
+def in_step(changes: Iterable[TopologyChange]) -> bool:
     """Whether nothing has to change but deletions, which are never made unasked."""
     return all(change.kind is ChangeKind.DELETE for change in changes)
 
 
-def _partitions(spec: TopicSpec, found: ActualTopic) -> list[Change]:
+def _partitions(spec: TopicSpec, found: ActualTopic) -> list[TopologyChange]:
     if found.partitions == spec.partitions:
         return []
     if spec.co_partitioned:
@@ -117,16 +119,18 @@ def _partitions(spec: TopicSpec, found: ActualTopic) -> list[Change]:
     else:
         kind, reason = ChangeKind.GROW, "new records of a key may go to another partition"
     return [
-        Change(kind, spec.name, "partitions", str(found.partitions), str(spec.partitions), reason)
+        TopologyChange(
+            kind, spec.name, "partitions", str(found.partitions), str(spec.partitions), reason
+        )
     ]
 
 
-def _replication(spec: TopicSpec, found: ActualTopic) -> list[Change]:
+def _replication(spec: TopicSpec, found: ActualTopic) -> list[TopologyChange]:
     if found.replication == spec.replication:
         return []
     reason = "move the replicas with kafka-reassign-partitions, or set topics.replication"
     return [
-        Change(
+        TopologyChange(
             ChangeKind.MANUAL,
             spec.name,
             "replication",
@@ -137,9 +141,9 @@ def _replication(spec: TopicSpec, found: ActualTopic) -> list[Change]:
     ]
 
 
-def _config(spec: TopicSpec, found: ActualTopic) -> list[Change]:
+def _config(spec: TopicSpec, found: ActualTopic) -> list[TopologyChange]:
     return [
-        Change(ChangeKind.ALTER, spec.name, name, found.config.get(name, ""), wanted)
+        TopologyChange(ChangeKind.ALTER, spec.name, name, found.config.get(name, ""), wanted)
         for name, wanted in spec.config.items()
         if not _same(found.config.get(name, ""), wanted)
     ]

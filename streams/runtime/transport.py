@@ -83,6 +83,23 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         member = Membership(coordinator.group_id, coordinator.generation, coordinator.member_id)
         return member if member.generation == generation > 0 else None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the group has a place for this worker; not when its coordinator has been silent
+        for the session timeout."""
+        consumer = self._consumer
+        if consumer is None:
+            return False
+        coordinator = cast(GroupCoordinator, consumer._coordinator)
+        return coordinator.generation >= 0 and coordinator.coordinator_id is not None
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Says nothing: an idle topic is a slow stream to Faust. What is work and does not go on
+        is noticed by the watchdog."""
+
+    def verify_recovery_event_path(self, now: float, tp: TP) -> None:
+        """Says nothing, for the same reason."""
+
     async def is_member(self) -> bool | None:
         """What the group's coordinator says to a heartbeat; None when it says nothing."""
         return await self.call_thread(self._beat)
@@ -259,6 +276,11 @@ class BatchConsumer(driver.Consumer):
         """Faust's own commits do nothing: only a checkpoint knows what is durable."""
         return False
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the group counts this worker in, as far as it has said lately."""
+        return cast(BatchThread, self._thread).is_known
+
     async def commit_positions(self, positions: Mapping[TP, int]) -> bool:
         """Commit offsets whose effects are durable; False when the group has moved on."""
         return await self._commit_offsets(positions)
@@ -316,7 +338,12 @@ async def _no_seek(_committed: Mapping[TP, int]) -> None:
 
 
 _OVERRIDDEN: dict[type, tuple[str, ...]] = {
-    driver.AIOKafkaConsumerThread: ("_create_worker_consumer", "highwater"),
+    driver.AIOKafkaConsumerThread: (
+        "verify_event_path",
+        "verify_recovery_event_path",
+        "_create_worker_consumer",
+        "highwater",
+    ),
     driver.Consumer: (
         "_new_consumer_thread",
         "_drain_messages",

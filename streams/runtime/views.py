@@ -231,9 +231,13 @@ class Views:
         return hot_row(part.series.hot[row])
 
 
+_INWARD = {"version", "beyond", "gap"}
+"""Fields of a hot row that say nothing to people."""
+
+
 def hot_row(row: Any) -> dict[str, object]:
     """Metric state as people read it; NaN becomes null."""
-    values = {name: row[name].item() for name in HOT.names or () if name != "version"}
+    values = {name: row[name].item() for name in HOT.names or () if name not in _INWARD}
     return {n: None if isinstance(v, float) and v != v else v for n, v in values.items()}
 
 

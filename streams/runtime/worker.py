@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,17 +15,19 @@ import structlog
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from streams.errors import Stalled
+from streams.errors import GoalstreamError, Stalled
 from streams.records import Record
+from streams.runtime.acls import transactional_id
 from streams.runtime.admin import Cluster
 from streams.runtime.app import GoalstreamApp, add_agents, create_app
 from streams.runtime.broker import broker_of
 from streams.runtime.catalogue import core_config
 from streams.runtime.checkpoint import AtLeastOnce, Checkpointer, Limits
 from streams.runtime.connect import opened_registry, topology_of
-from streams.runtime.dispatcher import Dispatcher
-from streams.runtime.engine import METRICS, OUTCOMES, Engine, Reading, Wire
+from streams.runtime.dispatcher import Dispatcher, is_cancelled
+from streams.runtime.engine import DEAD_LETTER, METRICS, OUTCOMES, Engine, Reading, Wire
 from streams.runtime.exactly_once import ExactlyOnce, HeldOutbox
+from streams.runtime.flawed import DAMAGED_STATE, Flawed
 from streams.runtime.handlers import HandlerRegistry, load_handlers
 from streams.runtime.kill_switch import KillSwitch
 from streams.runtime.lock import StateLock
@@ -33,6 +36,7 @@ from streams.runtime.outbox import Outbox, Queue
 from streams.runtime.positions import Source
 from streams.runtime.publisher import Publisher
 from streams.runtime.recovery import ChangelogReader
+from streams.runtime.supervision import Supervision
 from streams.runtime.tables import TableSet
 from streams.runtime.ticker import keep_ticking
 from streams.runtime.topic_changes import require_topics
@@ -44,12 +48,15 @@ from streams.runtime.transactions import (
 )
 from streams.runtime.transport import RawBatch, verify_faust
 from streams.runtime.views import Views
+from streams.runtime.vitals import Readiness, Vitals, not_ready
 from streams.runtime.warmup import warm_up
 from streams.runtime.watchdog import Pulse, Watchdog
 from streams.settings import Settings
 from streams.wire.columns import MetricDecoder
+from streams.wire.deadletters import dead_letter
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
+from streams.wire.rejected import Rejected
 from streams.wire.topology import INPUTS, RECORD_OF
 
 log = structlog.get_logger(__name__)
@@ -75,10 +82,13 @@ class Worker:
         handlers: HandlerRegistry | None = None,
         registry: CollectorRegistry | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
+        on_failure: Callable[[GoalstreamError], None] = lambda _: None,
     ) -> None:
-        """``now_ms`` dates outcomes; a replay of old records gives the time of its records."""
+        """``now_ms`` dates outcomes; a replay of old records gives the time of its records.
+        ``on_failure`` is told at once what ``wait`` will raise when its turn comes."""
         self.settings = settings
         self._now_ms = now_ms
+        self._on_failure = on_failure
         options = settings.worker
         self.collector = registry or CollectorRegistry()
         self.metrics = WorkerMetrics(self.collector)
@@ -87,15 +97,13 @@ class Worker:
         self.core = core_config(settings, self.handlers)
         self.kill_switch = KillSwitch.at(options.kill_switch_file, options.state_dir)
         self._lock = StateLock(Path(options.state_dir), options.app_id)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failure: asyncio.Future[None] | None = None
+        self._life = Supervision(self._failed)
         self._stopping = False
         self._cluster: Cluster
         self._outputs: HeldOutbox | None = None
         """What waits for a transaction; None where outputs leave at once."""
         self._resources = ExitStack()
         self._starts: dict[TP, int] = {}
-        self._lags: dict[tuple[str, int], int] = {}
         self.app: GoalstreamApp
         self.engine: Engine
         self.tables: TableSet
@@ -113,26 +121,43 @@ class Worker:
         self._lock.acquire()
         try:
             await self._build()
-            self._failure = asyncio.get_running_loop().create_future()
-            await self.app.start()
+            over = self._life.begin()
+            self._life.spawn(self._watch(), "watchdog")
+            await self._start_app(over)
         except BaseException:
             self._release()
             raise
-        self._spawn(self._checkpoints(), "checkpoints")
-        self._spawn(self._requested_checkpoints(), "requested checkpoints")
-        pace = self.settings.worker.tick_seconds
-        publish = self.publisher.publish if self._outputs is None else self._queue
-        ticking = keep_ticking(self.engine, self.owned, publish, self._now_ms, pace)
-        self._spawn(ticking, "ticks")
+        self._life.spawn(self._checkpoints(), "checkpoints")
+        self._life.spawn(self._requested_checkpoints(), "requested checkpoints")
+        options = self.settings.worker
+        ticking = keep_ticking(
+            self.engine,
+            self.owned,
+            self.publisher.publish if self._outputs is None else self._queue,
+            self._now_ms,
+            options.tick_seconds,
+            options.stall_seconds,
+        )
+        self._life.spawn(ticking, "timers")
         if self._outputs is not None:
-            self._spawn(self._output_checkpoints(self._outputs), "output checkpoints")
-        self._spawn(self._watch(), "watchdog")
+            self._life.spawn(self._output_checkpoints(self._outputs), "output checkpoints")
+
+    async def _start_app(self, failure: asyncio.Future[None]) -> None:
+        """Faust that is cut off while it starts neither runs nor ends: first start, then stop."""
+        starting = asyncio.create_task(self.app.start())
+        try:
+            await asyncio.wait({starting, failure}, return_when=asyncio.FIRST_COMPLETED)
+            if failure.done():
+                failure.result()
+        except BaseException:
+            await asyncio.wait({starting})
+            await self.app.stop()
+            raise
+        await starting
 
     async def wait(self) -> None:
         """Return when ``stop`` was called; raise what brought the worker down otherwise."""
-        if self._failure is None:
-            raise Stalled("the worker was not started", remedy="await start() first")
-        await asyncio.shield(self._failure)
+        await self._life.wait()
 
     async def stop(self) -> None:
         """Finish what is begun, make it durable, commit, leave the group."""
@@ -144,21 +169,18 @@ class Worker:
             await self.app.stop()
         finally:
             self._release()
-            if self._failure is not None and not self._failure.done():
-                self._failure.set_result(None)
+            self._life.end()
 
     async def _end_loops(self) -> None:
         """Cancel the loops between two checkpoints: one that is cut off has lost what it took."""
         between = False
-        if self._tasks and self.failure is None:
+        if self._life.runs_loops and self.failure is None:
             try:
                 async with asyncio.timeout(self.settings.worker.handover_seconds):
                     between = await self.engine.saving.acquire()
             except TimeoutError:
                 log.warning("a checkpoint hangs and is cut off; nothing is committed any more")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._life.cancel()
         if between:
             self.engine.saving.release()
 
@@ -166,11 +188,12 @@ class Worker:
         self._resources.close()
         self._lock.release()
 
-    def fail(self, error: BaseException) -> None:
-        """Something broke that must not be survived: ``wait`` raises it."""
-        if self._failure is not None and not self._failure.done():
-            log.error("worker failed", error=repr(error))
-            self._failure.set_exception(error)
+    def _failed(self, failure: GoalstreamError) -> None:
+        """From here on nothing is applied or stored: the state in memory may be half changed."""
+        self.engine.halt()
+        self._on_failure(failure)
+        # A batch that will never be acknowledged must not hold the partitions back.
+        self.app.conf.stream_wait_empty = False
 
     def _check_topics(self) -> None:
         self._cluster = Cluster(self.settings.librdkafka())
@@ -191,9 +214,12 @@ class Worker:
         )
         self.app.before_stop = self._last_checkpoint
         self.tables = TableSet(self.app, self.topology.partitions)
+        self.tables.on_set_aside = lambda table: self.metrics.stores_rebuilt.labels(table).inc()
+        self.tables.on_damage = partial(self._life.fail, stage="read of stored state")
         client = settings.librdkafka()
         self.changelogs = ChangelogReader(self.tables, client, self.metrics)
         self.app.changelogs = self.changelogs
+        self.changelogs.report = self._report_flawed
         limits = Limits(
             options.model_bytes_per_checkpoint, options.cache_series, options.cache_entities
         )
@@ -208,20 +234,23 @@ class Worker:
         )
         await asyncio.to_thread(encoder.prepare)
         decoders = {
-            source: MetricDecoder(registry)
+            source: MetricDecoder(schemas)
             if source == METRICS
-            else RecordDecoder(registry, RECORD_OF[source])
-            for source in INPUTS
+            else RecordDecoder(schemas, RECORD_OF[source], output_bytes=options.output_bytes)
+            for source, schemas in (
+                (source, registry.under(self.topology.topic(source).subject)) for source in INPUTS
+            )
         }
         self.engine = Engine(
             self.core,
             self.tables,
             outbox,
             checkpointer,
-            Wire(encoder, decoders, registry, name),
+            Wire(encoder, decoders, name),
             self.metrics,
         )
         self._checkpointer = checkpointer
+        self._vitals = Vitals(self.engine, lambda: self.app.batches, self.topology, self.metrics)
         self._dispatcher = Dispatcher(
             self.handlers,
             self.engine,
@@ -229,8 +258,9 @@ class Worker:
             timeout_seconds=options.handler_timeout_seconds,
             agent_name=options.app_id,
             now_ms=self._now_ms,
-            on_error=self.fail,
+            on_error=partial(self._life.fail, stage="outcome of an action"),
             halted=self.kill_switch.reason,
+            output_bytes=options.output_bytes,
         )
         self.engine.dispatcher = self._dispatcher
         self.views = Views(
@@ -268,7 +298,7 @@ class Worker:
         options, client = self.settings.worker, self.settings.librdkafka()
         instance = instance_of(Path(options.state_dir), lambda: secrets.token_hex(8))
         transactions = Transactions(
-            client, f"{options.app_id}-{instance}", options.transaction_seconds
+            client, transactional_id(options.app_id, instance), options.transaction_seconds
         )
         await asyncio.to_thread(require_metadata_form, client, options.app_id)
         await asyncio.to_thread(transactions.open)
@@ -287,9 +317,14 @@ class Worker:
     async def _handle(self, source: str, partition: int, batch: RawBatch) -> None:
         try:
             await self.engine.handle(source, partition, batch)
-        except Exception as error:
+        except BaseException as error:
+            if is_cancelled():
+                raise
             # An agent that went on would lose this batch; the process ends and reads it again.
-            self.fail(error)
+            first, last = batch.records[0].offset, batch.records[-1].offset
+            self._life.fail(
+                error, f"batch of {source}, partition {partition}, offsets {first} to {last}"
+            )
             await asyncio.Event().wait()
 
     async def _hand_over(self) -> None:
@@ -297,20 +332,20 @@ class Worker:
         self.metrics.rebalances.inc()
         limit = self.settings.worker.handover_seconds
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as timer:
                 await self._dispatcher.settle(limit / 2)
                 await self.engine.last_checkpoint()
-        except TimeoutError:
-            self.fail(
-                Stalled(
+        except BaseException as error:
+            if is_cancelled():
+                raise
+            if isinstance(error, TimeoutError) and timer.expired():
+                error = Stalled(
                     f"partitions could not be handed over within {limit:.0f} s",
                     field="worker.handover_seconds",
                     value=limit,
                     remedy="the process ends; its successor reads again what was not committed",
                 )
-            )
-        except Exception as error:
-            self.fail(error)
+            self._life.fail(error, "hand-over of partitions")
         finally:
             self.engine.forget()
             if self._outputs is not None:
@@ -320,7 +355,7 @@ class Worker:
         consumer = self.app.batches
         consumer.stop_flow()
         consumer.epoch += 1
-        if self._failure is not None and self._failure.done():
+        if self.failure is not None:
             return  # what broke may have left state half applied: better read it again
         await self._hand_over()
         await self._dispatcher.stop()
@@ -335,6 +370,14 @@ class Worker:
         self.engine.assigned(
             {tp.partition: Reading(max(committed.get(tp, 0), begins[tp]), ends[tp]) for tp in tps}
         )
+
+    async def _report_flawed(self, flawed: Sequence[Flawed]) -> None:
+        letters = [
+            dead_letter(Rejected(each.message, DAMAGED_STATE, each.reason)) for each in flawed
+        ]
+        await self.publisher.publish(DEAD_LETTER, letters)
+        for each in flawed:
+            self.metrics.dead_letters.labels(each.table, DAMAGED_STATE).inc()
 
     async def _ends(self, *tps: TP) -> Mapping[TP, int]:
         ends = await asyncio.to_thread(self._cluster.ends, tps)
@@ -357,15 +400,6 @@ class Worker:
         return await self.app.batches.commit_positions(offsets)
 
     # -- loops --------------------------------------------------------------------------------
-
-    def _spawn(self, loop: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(loop, name=name)
-        task.add_done_callback(self._ended)
-        self._tasks.append(task)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
 
     async def _checkpoints(self) -> None:
         while True:
@@ -391,10 +425,11 @@ class Worker:
     async def _checkpoint(self, *, models: bool = True) -> None:
         try:
             await self.engine.checkpoint(models=models)
-        except Exception:
+        except BaseException:
             self.metrics.checkpoints.labels("failed").inc()
             raise
         self.metrics.checkpoints.labels("ok").inc()
+        self._vitals.saved()
 
     async def _watch(self) -> None:
         watchdog = Watchdog(self.settings.worker.stall_seconds, time.monotonic())
@@ -403,25 +438,22 @@ class Worker:
             if self.app.crashed:
                 raise self.app.crash_reason or Stalled("Faust crashed without a reason")
             if self.phase == "running":
-                self._measure_lags()
+                self._vitals.measure_lags(self._starts)
                 self.engine.look_again()
             watchdog.check(self.pulse(), time.monotonic())
-            self._export()
+            self._vitals.export(len(self.owned()), ready=not self.unready())
 
     @property
     def failure(self) -> BaseException | None:
         """What brought the worker down; None while it lives."""
-        failure = self._failure
-        if failure is None or not failure.done() or failure.cancelled():
-            return None
-        return failure.exception()
+        return self._life.failure
 
     @property
     def phase(self) -> str:
         """starting, recovering, rebalancing, running, stopping or failed."""
         if self.failure is not None:
             return "failed"
-        if self._failure is None:
+        if not self._life.begun:
             return "starting"
         if self._stopping:
             return "stopping"
@@ -434,24 +466,11 @@ class Worker:
         return Pulse(
             applied=self.engine.batches,
             checkpoints=self._checkpointer.completed,
-            lag=sum(self._lags.values()),
+            lag=self._vitals.lag,
             restored=self.changelogs.restored,
             recovering=self.phase in ("starting", "recovering"),
             rebalancing=self.phase == "rebalancing",
         )
-
-    def _measure_lags(self) -> None:
-        """(logical topic, partition) -> records that exist and are not applied yet."""
-        consumer, lags = self.app.batches, dict[tuple[str, int], int]()
-        for source in INPUTS:
-            for number, part in self.engine.partitions.items():
-                tp = TP(self.topology.kafka_name(source), number)
-                applied = part.applied(source)
-                # Offsets without a record (transaction markers, compaction) are no work.
-                settled = consumer.settled(tp, applied) or 0
-                done = max(applied + 1, self._starts.get(tp, 0), settled)
-                lags[source, number] = max(0, (consumer.highwater(tp) or 0) - done)
-        self._lags = lags
 
     def owned(self) -> frozenset[int]:
         """Partitions assigned to this worker and recovered; empty while it is not ready."""
@@ -460,10 +479,12 @@ class Worker:
         topic = self.topology.kafka_name(METRICS)
         return frozenset(tp.partition for tp in self.app.batches.assignment() if tp.topic == topic)
 
-    def _export(self) -> None:
-        owned = self.owned()
-        self.metrics.ready.set(bool(owned))
-        self.metrics.partitions.set(len(owned))
-        self.metrics.lag.clear()
-        for (source, number), lag in self._lags.items():
-            self.metrics.lag.labels(source, str(number)).set(lag)
+    def unready(self) -> str:
+        """Why others should not rely on this worker; "" when they may."""
+        if not self._life.begun:
+            return not_ready(Readiness(self.phase, 0, member=False, checkpoint_age=0), 0)
+        owned = len(self.owned())
+        member = bool(owned) and self.app.batches.is_known
+        state = Readiness(self.phase, owned, member, self._vitals.checkpoint_age)
+        options = self.settings.worker
+        return not_ready(state, options.checkpoint_seconds + options.ready_seconds)

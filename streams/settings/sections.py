@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from streams.core.kernel.checks import CENTURY_MS
 from streams.errors import ConfigError
+from streams.records.limits import MOST_OUTPUT_BYTES, OUTPUT_BYTES, TEXT_BYTES
 
 EMBEDDED = "embedded"
 MAX_SECONDS = CENTURY_MS // 1000
@@ -113,20 +114,40 @@ class KafkaSection(Section):
                 message = f"does not go with security_protocol {self.security_protocol}"
                 remedy = "use security_protocol SSL or SASL_SSL"
                 raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
-        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
-            missing = "ssl_keyfile" if self.ssl_certfile else "ssl_certfile"
-            raise ConfigError(
-                "a client certificate needs both files", field=missing, value="", remedy="set it"
-            )
+        _require_both_files(self.ssl_certfile, self.ssl_keyfile)
         return self
+
+
+def _require_both_files(certfile: str, keyfile: str) -> None:
+    if bool(certfile) != bool(keyfile):
+        missing = "ssl_keyfile" if certfile else "ssl_certfile"
+        raise ConfigError(
+            "a client certificate needs both files", field=missing, value="", remedy="set it"
+        )
 
 
 class RegistrySection(Section):
     url: Annotated[str, AfterValidator(_checked_url)] = EMBEDDED
     """``embedded``: the schemas of the package with fixed ids; else a registry's address."""
     timeout_seconds: Seconds = 3.0
+    lookups_per_minute: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """How often the schemas of one topic are asked for, at most. A record with a schema id that is
+    not known yet may wait so long."""
     username: str = ""
     password_file: str = ""
+    ssl_cafile: str = ""
+    """Who vouches for the registry; empty for the authorities of the system."""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> Self:
+        for key in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            if getattr(self, key) and not self.url.startswith("https://"):
+                message, remedy = "goes with https only", "set registry.url to an https address"
+                raise ConfigError(message, field=key, value=getattr(self, key), remedy=remedy)
+        _require_both_files(self.ssl_certfile, self.ssl_keyfile)
+        return self
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:
@@ -173,6 +194,11 @@ class WorkerSection(Section):
     """Without progress for this long, the process ends with an error."""
     handover_seconds: Seconds = 20.0
     """Deadline of everything that is done when partitions are taken away."""
+    stop_seconds: Seconds = 15.0
+    """After a failure, or after the hand-over of a stop, the process ends within this time,
+    whatever it still waits for."""
+    ready_seconds: Seconds = 15.0
+    """A worker whose last checkpoint is older than this and ``checkpoint_seconds`` is not ready."""
     session_seconds: Annotated[float, Field(ge=6, le=80)] = 45.0
     """Silence after which the group gives a worker's partitions to the others. The broker's
     ``group.min.session.timeout.ms`` and ``group.max.session.timeout.ms`` bound it, too."""
@@ -182,8 +208,11 @@ class WorkerSection(Section):
     """Modules that register action handlers."""
     handler_timeout_seconds: Seconds = 30.0
     handler_concurrency: Count = 16
+    output_bytes: Annotated[int, Field(ge=TEXT_BYTES, le=MOST_OUTPUT_BYTES)] = OUTPUT_BYTES
+    """Largest output, stack trace, input and context of an outcome. What a handler gives back is
+    cut to it; an outcome from elsewhere that has more is refused."""
     kill_switch_file: str = ""
-    """While this file exists, no act of a plan starts; empty for ``halted`` in ``state_dir``."""
+    """While this file exists, no action of a plan starts; empty for ``halted`` in ``state_dir``."""
 
 
 class WebSection(Section):

@@ -173,10 +173,10 @@ def check_dump(factory: Factory, series: Series, seed: int = 0) -> None:
 
 def check_reset(factory: Factory, series: Series) -> None:
     """A row that was reset is like one that never learned."""
-    forecaster, untouched = _fresh(factory), _fresh(factory)
+    forecaster, fresh = _fresh(factory), _fresh(factory)
     first = _learn(forecaster, 0, series, slice(None))
     forecaster.reset(0)
-    _expect(forecaster.dump(0) == untouched.dump(0), series, "state is left after a reset")
+    _expect(forecaster.dump(0) == fresh.dump(0), series, "state is left after a reset")
     _expect(_is_missing(forecaster.forecast(0, 1)), series, "a forecast is left after a reset")
     again = _learn(forecaster, 0, series, slice(None))
     _expect(_same(again, first), series, "a row learns differently after a reset")

@@ -13,6 +13,7 @@ from streams.web.group.lookup import Lookup
 from streams.web.group.peers import PeerDirectory
 from streams.web.group.records import Records
 from streams.web.group.relay import Relay
+from streams.web.group.results import Followed
 from streams.web.group.rows import Rows
 from streams.web.group.source import ViewSource
 from streams.web.group.sweep import Sweep
@@ -48,7 +49,8 @@ def create_app(
     writable = tokens.needed
     lookup, relay = Lookup(source, peers), Relay(source, peers)
     rows = Rows(source, lookup, relay)
-    sweep, commands = Sweep(source, rows), Commands(source)
+    sweep, followed = Sweep(source, rows), Followed(source, peers)
+    commands = Commands(source, followed, rows)
     found = Records(rows, sweep)
     described: list[Operation] = []
     described += operations(
@@ -64,7 +66,7 @@ def create_app(
             Goals(rows, sweep, found, commands),
             Plans(sweep, found, commands),
             ControlPanel(source, rows, sweep, commands),
-            CommandDesk(source, commands),
+            CommandDesk(source, commands, followed),
             Reports(source, sweep),
             Diagnosis(source, sweep),
             Description(described),

@@ -10,11 +10,14 @@ import msgspec
 from streams.core.kernel.commands import EVERYBODY, check_command
 from streams.core.safety.commands import set_mode
 from streams.core.safety.modes import Controls
-from streams.errors import InvalidRecord
+from streams.errors import GoalstreamError, InvalidRecord
 from streams.records import Command, Goal
 from streams.runtime.publisher import Written
+from streams.web.group.results import Followed
+from streams.web.group.rows import Rows
 from streams.web.group.source import ViewSource
 from streams.web.http.access import Caller
+from streams.web.http.answers import Answer
 from streams.web.http.errors import Refused
 from streams.web.http.requests import Message, Text, now_ms
 from streams.web.http.routing import forbidden
@@ -35,10 +38,10 @@ class WrittenAt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestedAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for is on its topic; the tables show it once it was applied."""
+    """What was asked for is on its topic."""
 
     status: str
-    """requested; unchanged when things were so already."""
+    """applied; requested when that is not known yet; unchanged when things were so already."""
     timestamp: int
     """Event time of the request, ms."""
     message: str
@@ -47,18 +50,33 @@ class RequestedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     topic: str
     written: list[WrittenAt]
     """Where: one record, one for each partition, or one for each entity."""
+    effect: object = None
+    """The goal or plan as it is after it was applied; null where it concerns another thing."""
+
+
+Requested = Answer[RequestedAnswer]
+REQUESTED = (200, 202)
+"""Statuses of a request that was applied, and of one of which that is not known yet."""
 
 
 class Commands:
-    """Writes requests."""
+    """Writes requests, and waits for what comes of them as long as the caller does.
 
-    def __init__(self, source: ViewSource) -> None:
+    Raises Refused with 409 for a request that the engine has refused.
+    """
+
+    def __init__(self, source: ViewSource, followed: Followed, rows: Rows) -> None:
         self._source = source
+        self._followed = followed
+        self._rows = rows
 
-    async def goal(self, goal: Goal, message: str) -> RequestedAnswer:
+    async def goal(self, goal: Goal, message: str, *, caller: Caller) -> Requested:
         """Write a user's goal, or a change of one."""
         written = await self._source.publish("goals", [goal])
-        return _requested(goal.goal_id, goal.timestamp, message, written)
+        told = _requested(goal.goal_id, goal.timestamp, message, written)
+        return await self._answer(
+            "goals", written, told, caller, ("goals", goal.entity_id, goal.goal_id)
+        )
 
     async def to_entity(
         self,
@@ -69,15 +87,19 @@ class Commands:
         caller: Caller,
         target: str = "",
         arguments: Mapping[str, str] | None = None,
-    ) -> RequestedAnswer:
-        """Write a command to one entity."""
+        table: str = "",
+    ) -> Requested:
+        """Write a command to one entity. ``table`` is the one whose row of the target shows the
+        effect."""
         record = self._command(entity_id, command, target, arguments, caller)
         written = await self._source.publish("commands", [record])
-        return _requested(record.command_id, record.timestamp, message, written)
+        told = _requested(record.command_id, record.timestamp, message, written)
+        row = (table, entity_id, target) if table else ()
+        return await self._answer("commands", written, told, caller, row)
 
     async def to_entities(
         self, entity_ids: Sequence[str], command: str, message: str, *, caller: Caller
-    ) -> RequestedAnswer:
+    ) -> Requested:
         """Write a command to each of some entities."""
         id_, now = str(uuid.uuid4()), now_ms()
         records = [
@@ -91,7 +113,9 @@ class Commands:
             for number, entity_id in enumerate(entity_ids)
         ]
         written = await self._source.publish("commands", records)
-        return _requested(id_, now, message, written)
+        return await self._answer(
+            "commands", written, _requested(id_, now, message, written), caller
+        )
 
     async def to_all(
         self,
@@ -101,7 +125,7 @@ class Commands:
         caller: Caller,
         arguments: Mapping[str, str] | None = None,
         unchanged: bool = False,
-    ) -> RequestedAnswer:
+    ) -> Requested:
         """Write a command once to every partition.
 
         With ``unchanged`` the answer says that nothing is going to change. It is written all the
@@ -109,9 +133,39 @@ class Commands:
         """
         record = self._command(EVERYBODY, command, "", arguments, caller)
         written = await self._source.broadcast("commands", record)
-        return _requested(
-            record.command_id, record.timestamp, message, written, unchanged=unchanged
-        )
+        told = _requested(record.command_id, record.timestamp, message, written)
+        if unchanged:
+            return Answer(msgspec.structs.replace(told, status="unchanged"), 200)
+        return await self._answer("commands", written, told, caller)
+
+    async def _answer(
+        self,
+        logical: str,
+        written: Sequence[Written],
+        told: RequestedAnswer,
+        caller: Caller,
+        row: Sequence[str] = (),
+    ) -> Requested:
+        result = await self._followed.all(logical, written, caller.patience)
+        if result is None:
+            return Answer(told, 202)
+        if result.reason:
+            raise Refused(
+                409,
+                f"{result.reason}: {result.detail}",
+                field="id",
+                value=told.id,
+                remedy="the topic dead-letter has the request as it was refused",
+            )
+        effect = await self._effect(row) if row else None
+        return Answer(msgspec.structs.replace(told, status="applied", effect=effect), 200)
+
+    async def _effect(self, row: Sequence[str]) -> object:
+        table, *parts = row
+        try:
+            return await self._rows.one(table, *parts, local=False)
+        except GoalstreamError:
+            return None  # it was applied all the same; whoever owns it now does not answer
 
     def _command(
         self,
@@ -158,11 +212,9 @@ def _requested(
     timestamp: int,
     message: str,
     written: Sequence[Written],
-    *,
-    unchanged: bool = False,
 ) -> RequestedAnswer:
     return RequestedAnswer(
-        status="unchanged" if unchanged else "requested",
+        status="requested",
         timestamp=timestamp,
         message=message,
         id=id_,

@@ -14,6 +14,7 @@ from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis, PatternLearner
 from streams.records import Event, Record
 from streams.runtime.publisher import Written
+from streams.runtime.results import Result
 from streams.runtime.views import PARTITION
 from streams.runtime.worker import Worker
 from streams.web.group.source import AutonomyFacts, Health, History, Page, TableInfo
@@ -45,8 +46,8 @@ class WorkerSource:
         if phase == "recovering":
             changelogs = worker.changelogs
             detail |= {"restored": changelogs.restored, "to_restore": changelogs.expected}
-        ok = phase == "running"
-        return Health(ok, "" if ok else f"the worker is {phase}", detail)
+        reason = worker.unready()
+        return Health(not reason, reason, detail)
 
     def tables(self) -> Sequence[TableInfo]:
         return [
@@ -128,6 +129,11 @@ class WorkerSource:
 
     def release(self) -> None:
         self._worker.kill_switch.release()
+
+    async def result(
+        self, logical: str, partition: int, offset: int, seconds: float
+    ) -> Result | None:
+        return await self._worker.engine.results.of(logical, partition, offset, seconds)
 
     async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:
         return await self._worker.publisher.broadcast(logical, record)

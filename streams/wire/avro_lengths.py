@@ -3,7 +3,7 @@
 The columnar reader takes a batch as one run of bytes. A body that is too long or too short
 would shift every record behind it, and a length beyond the end makes the reader panic. So each
 body's length is first proven against its schema. The walk is strict: it calls anything unusual
-(text above 8 kB, an array in several blocks) suspect, and suspects are read one by one.
+(text above ``ID_BYTES``, an array in several blocks) suspect, and suspects are read one by one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.core.kernel.batch import BoolArray, IntArray
+from streams.records.limits import ID_BYTES
 
 ByteArray = NDArray[np.uint8]
 Rows = IntArray | slice
@@ -90,6 +91,7 @@ class _Walk:
             second = self._data.take(self.at[rows], mode="clip").astype(np.int64)
             self.good[rows] &= ~more | (second < _MORE)
             length = np.where(more, ((first & 0x7F) >> 1) + (second << 6) + 1, length)
+            self.good[rows] &= length <= ID_BYTES + 1
         self.at[rows] += length
 
     def table(self, texts: int) -> None:

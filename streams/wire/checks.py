@@ -6,6 +6,7 @@ import math
 from typing import Any, cast
 
 from streams.core.kernel.batch import KEY_SEPARATOR
+from streams.core.kernel.clocks import unit_detail, unit_of
 from streams.records import Metric, Record
 from streams.wire.body import Fields
 from streams.wire.keys import key_field
@@ -61,6 +62,8 @@ class Checks:
 def _bad_timestamp(timestamp: int) -> Problem | None:
     if 1 <= timestamp <= LAST_TIMESTAMP:
         return None
+    if unit_of(timestamp):
+        return Problem(Reason.TIMESTAMP_UNIT, unit_detail(timestamp))
     detail = f"field 'timestamp', value {timestamp}; use ms since the epoch, UTC"
     return Problem(Reason.INVALID_TIMESTAMP, detail)
 

@@ -27,7 +27,7 @@ from streams.wire.checks import LAST_TIMESTAMP, Checks
 from streams.wire.container import Container, container
 from streams.wire.frames import Frames
 from streams.wire.framing import HEADER_SIZE
-from streams.wire.registry import Registry
+from streams.wire.registry import Schemas
 from streams.wire.rejected import Problem, Raw, Rejected
 from streams.wire.schemas import foreign_time_unit, schema_json
 
@@ -46,14 +46,18 @@ class DecodedMetrics:
 class MetricDecoder:
     """Decodes messages of the metrics topic; one instance per thread."""
 
-    def __init__(self, registry: Registry, *, max_value_bytes: int = MAX_VALUE_BYTES) -> None:
-        self._body = BodyReader(registry, Metric, max_value_bytes=max_value_bytes)
+    def __init__(self, schemas: Schemas, *, max_value_bytes: int = MAX_VALUE_BYTES) -> None:
+        self._body = BodyReader(schemas, Metric, max_value_bytes=max_value_bytes)
         self._checks = Checks(Metric)
         self._containers: dict[int, Container | None] = {}
 
     def unknown_ids(self, raws: Iterable[Raw]) -> set[int]:
-        """Schema ids to fetch from the registry before ``decode``; no I/O."""
+        """Schema ids to ``fetch`` before ``decode``; no I/O."""
         return self._body.unknown_ids(raws)
+
+    def fetch(self, schema_ids: Iterable[int]) -> None:
+        """Ask the registry; may block. Raises Unavailable: ask again later, skip nothing."""
+        self._body.schemas.fetch(schema_ids)
 
     def decode(self, raws: Sequence[Raw]) -> DecodedMetrics:
         """Columns and rejections of messages of one partition, in ascending order of offset.
@@ -88,7 +92,7 @@ class MetricDecoder:
     def _container(self, schema_id: int) -> Container | None:
         if schema_id not in self._containers:
             try:
-                writer = self._body.registry.schema_of(schema_id)
+                writer = self._body.schemas.schema_of(schema_id)
             except (UnknownName, InvalidRecord):
                 return None
             unit = foreign_time_unit(writer, schema_json(Metric))
@@ -194,13 +198,15 @@ def _merged(parts: list[_Part]) -> _Part:
 
 
 def _batch(raws: Sequence[Raw], part: _Part) -> MetricBatch:
+    good = _of(raws, part.rows)
     return MetricBatch(
-        offsets=np.array([raw.offset for raw in _of(raws, part.rows)], np.int64),
+        offsets=np.array([raw.offset for raw in good], np.int64),
         timestamps=part.timestamps,
         values=part.values,
         keys=part.keys,
         entity_types=part.entity_types,
         correlation_ids=part.correlation_ids,
+        written=np.array([raw.timestamp for raw in good], np.int64),
     )
 
 

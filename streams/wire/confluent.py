@@ -6,22 +6,22 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from streams.errors import ConfigError, GoalstreamError, InvalidRecord, Unavailable, UnknownName
-from streams.wire.registry import NotCached
+from streams.errors import ConfigError, InvalidRecord, Unavailable, UnknownName
+from streams.wire.schema_limits import MAX_SCHEMA_BYTES, require_bounded
 from streams.wire.schemas import Json, parse, published_text
+from streams.wire.subjects import SubjectSchemas, Version
 
 T = TypeVar("T")
 
-UNKNOWN_KEPT_SECONDS = 60.0
-"""How long "no such schema" is believed before the registry is asked again."""
-_UNKNOWN_LIMIT = 10_000
-"""Refused ids remembered at most; random bytes carry random ids."""
+LOOKUPS_PER_MINUTE = 30.0
+"""How often the versions of one subject are asked for, at most."""
 _BACKWARD_LEVELS = frozenset({"BACKWARD", "BACKWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"})
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA, _NO_LEVEL = 40401, 40402, 40403, 40408
 _FIELD_PATH = re.compile(r"/fields/(\d+)")
@@ -34,7 +34,7 @@ class ConfluentRegistry:
     caller owns the pause between tries. Safe to use from several threads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first by keyword
         self,
         url: str,
         *,
@@ -44,7 +44,9 @@ class ConfluentRegistry:
         cafile: str = "",
         certfile: str = "",
         keyfile: str = "",
+        lookups_per_minute: float = LOOKUPS_PER_MINUTE,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = _checked_url(url)
         config: dict[str, object] = {"url": url, "timeout": timeout_seconds, "max.retries": 0}
@@ -56,39 +58,23 @@ class ConfluentRegistry:
             "ssl.key.location": keyfile,
         }
         self._client = _client(config, {name: path for name, path in files.items() if path})
-        self._clock = clock
-        self._schemas: dict[int, Json] = {}
+        self._open = partial(
+            SubjectSchemas,
+            versions=self._versions,
+            version=self._version,
+            lookups_per_minute=lookups_per_minute,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._subjects: dict[str, SubjectSchemas] = {}
         self._ids: dict[tuple[str, str], int] = {}
-        self._refused: dict[int, tuple[float, GoalstreamError]] = {}
 
     def close(self) -> None:
         """Close the connections; the registry cannot be asked any more."""
         self._client.close()
 
-    def schema_of(self, schema_id: int) -> Json:
-        schema = self._schemas.get(schema_id)
-        if schema is not None:
-            return schema
-        if schema_id in self._refused:
-            raise _anew(self._refused[schema_id][1])
-        raise NotCached(
-            "schema was not fetched",
-            field="schema_id",
-            value=schema_id,
-            remedy="fetch the pending ids of a batch before decoding it",
-        )
-
-    def pending(self, schema_ids: Iterable[int], /) -> set[int]:
-        return {schema_id for schema_id in schema_ids if self._must_ask(schema_id)}
-
-    def fetch(self, schema_id: int) -> Json:
-        if self._must_ask(schema_id):
-            try:
-                self._schemas[schema_id] = self._ask(schema_id)
-            except (UnknownName, InvalidRecord) as error:
-                self._refuse(schema_id, error)
-                raise
-        return self.schema_of(schema_id)
+    def under(self, subject: str) -> SubjectSchemas:
+        return self._subjects.setdefault(subject, self._open(subject))
 
     def lookup(self, subject: str, schema: Json) -> int:
         text = published_text(schema)
@@ -145,34 +131,28 @@ class ConfluentRegistry:
 
     def _remember(self, subject: str, text: str, schema: Json, schema_id: int) -> int:
         self._ids[subject, text] = schema_id
-        self._schemas[schema_id] = schema
+        self.under(subject).remember(schema_id, schema)
         return schema_id
 
-    def _must_ask(self, schema_id: int) -> bool:
-        if schema_id in self._schemas:
-            return False
-        refused = self._refused.get(schema_id)
-        return refused is None or self._clock() - refused[0] >= UNKNOWN_KEPT_SECONDS
-
-    def _refuse(self, schema_id: int, error: GoalstreamError) -> None:
-        self._refused.pop(schema_id, None)
-        self._refused[schema_id] = (self._clock(), _anew(error))
-        while len(self._refused) > _UNKNOWN_LIMIT:
-            del self._refused[next(iter(self._refused))]
-
-    def _ask(self, schema_id: int) -> Json:
+    def _versions(self, subject: str) -> Iterable[int]:
+        """Also those that were deleted: records that they wrote are still there."""
         try:
-            found = self._call(lambda: self._client.get_schema(schema_id))
+            return self._call(lambda: self._client.get_versions(subject, deleted=True))
         except SchemaRegistryError as error:
-            if error.error_code != _NO_SCHEMA:
+            if error.error_code not in (_NO_SUBJECT, _NO_VERSION):
                 self._unavailable(error)
-            raise UnknownName(
-                "registry has no schema of this id",
-                field="schema_id",
-                value=schema_id,
-                remedy="check that the producer uses the same registry",
-            ) from error
-        return _usable(schema_id, found)
+            return ()
+
+    def _version(self, subject: str, number: int) -> Version:
+        try:
+            found = self._call(lambda: self._client.get_version(subject, number, deleted=True))
+        except SchemaRegistryError as error:
+            self._unavailable(error)
+        schema_id = cast(int, found.schema_id)
+        try:
+            return Version(schema_id, _usable(schema_id, found.schema))
+        except InvalidRecord as error:
+            return Version(schema_id, None, error.with_traceback(None))
 
     def _call(self, request: Callable[[], T]) -> T:
         """Lets SchemaRegistryError through: what a refusal means depends on the question."""
@@ -236,21 +216,20 @@ def _usable(schema_id: int, found: Schema) -> Json:
     try:
         if found.schema_type != "AVRO" or found.references:
             raise ValueError(f"{found.schema_type} schema, references {found.references}")
-        schema = json.loads(found.schema_str or "")
+        text = found.schema_str or ""
+        if len(text) > MAX_SCHEMA_BYTES:
+            raise ValueError(f"it has {len(text)} characters; {MAX_SCHEMA_BYTES} is the limit")
+        schema = json.loads(text)
+        require_bounded(schema)
         parse(schema)
     except Exception as error:  # fastavro raises many kinds for a schema that is none
         raise InvalidRecord(
-            f"schema cannot be used: {type(error).__name__}: {error}",
+            f"schema cannot be used: {error or type(error).__name__}",
             field="schema_id",
             value=schema_id,
             remedy="register a self-contained Avro schema",
-        ) from error
+        ) from None
     return schema
-
-
-def _anew(error: GoalstreamError) -> GoalstreamError:
-    """The same error without a traceback, which would keep what it passed through alive."""
-    return type(error)(error.message, field=error.field, value=error.value, remedy=error.remedy)
 
 
 def _field_named(message: str, schema: Json) -> str:

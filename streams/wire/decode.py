@@ -8,9 +8,10 @@ import msgspec
 
 from streams.core.kernel.batch import Positioned
 from streams.records import Record
+from streams.records.limits import MOST_OUTPUT_BYTES
 from streams.wire.body import MAX_VALUE_BYTES, BodyReader
 from streams.wire.checks import Checks
-from streams.wire.registry import Registry
+from streams.wire.registry import Schemas
 from streams.wire.rejected import Decoded, Problem, Raw, Reason, Rejected
 
 
@@ -22,18 +23,26 @@ class RecordDecoder:
 
     def __init__(
         self,
-        registry: Registry,
+        schemas: Schemas,
         record_type: type[Record],
         *,
         max_value_bytes: int = MAX_VALUE_BYTES,
+        output_bytes: int = MOST_OUTPUT_BYTES,
     ) -> None:
-        self._body = BodyReader(registry, record_type, max_value_bytes=max_value_bytes)
+        """``output_bytes``: most of what a handler gave back."""
+        self._body = BodyReader(
+            schemas, record_type, max_value_bytes=max_value_bytes, output_bytes=output_bytes
+        )
         self._checks = Checks(record_type)
         self._record_type = record_type
 
     def unknown_ids(self, raws: Iterable[Raw]) -> set[int]:
-        """Schema ids to fetch from the registry before ``decode``; no I/O."""
+        """Schema ids to ``fetch`` before ``decode``; no I/O."""
         return self._body.unknown_ids(raws)
+
+    def fetch(self, schema_ids: Iterable[int]) -> None:
+        """Ask the registry; may block. Raises Unavailable: ask again later, skip nothing."""
+        self._body.schemas.fetch(schema_ids)
 
     def decode(self, raws: Sequence[Raw]) -> Decoded:
         """Records and rejections, each in the order of ``raws``.
@@ -47,7 +56,7 @@ class RecordDecoder:
             if isinstance(record, Problem):
                 rejected.append(Rejected(raw, record.reason, record.detail))
             else:
-                records.append(Positioned(raw.offset, record))
+                records.append(Positioned(raw.offset, record, raw.timestamp))
         return Decoded(records, rejected)
 
     def _record(self, raw: Raw) -> Record | Problem:

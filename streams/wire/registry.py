@@ -38,19 +38,17 @@ class NotCached(GoalstreamError, LookupError):
     """The schema was never fetched. The record is neither good nor bad yet: fetch, then decode."""
 
 
-class Registry(Protocol):
-    """Where schemas have ids.
+class Schemas(Protocol):
+    """The schemas that are accepted on one topic, by id.
 
-    ``schema_of`` and ``pending`` answer from memory and are for the hot path. ``fetch``,
-    ``lookup`` and ``register`` may block on the network up to the registry's timeout: call
-    them in a thread, and again with a growing pause while they raise Unavailable.
+    ``schema_of`` and ``pending`` answer from memory and are for the hot path.
     """
 
     def schema_of(self, schema_id: int) -> Json:
         """The writer's schema, from memory.
 
-        Raises NotCached before the first ``fetch``, UnknownName when the registry said that
-        there is none, InvalidRecord when it is there and cannot be used.
+        Raises NotCached before the first ``fetch``, UnknownName when there is none, InvalidRecord
+        when it is there and cannot be used.
         """
         ...
 
@@ -58,12 +56,20 @@ class Registry(Protocol):
         """Those ids that ``fetch`` must be called for before a decode."""
         ...
 
-    def fetch(self, schema_id: int) -> Json:
-        """The writer's schema, asked for when needed; the answer is kept for ``schema_of``.
+    def fetch(self, schema_ids: Iterable[int], /) -> None:
+        """Ask for what is pending; the answers are kept for ``schema_of``.
 
-        Raises Unavailable when there was no answer (wait and ask again, skip nothing), and
-        UnknownName or InvalidRecord like ``schema_of``.
+        May wait, and may block on the network up to the registry's timeout: call it in a thread,
+        and again with a growing pause while it raises Unavailable (skip nothing then).
         """
+        ...
+
+
+class Registry(Protocol):
+    """Where schemas have ids. ``lookup`` and ``register`` may block on the network."""
+
+    def under(self, subject: str) -> Schemas:
+        """What is registered under this subject; asks nothing yet."""
         ...
 
     def lookup(self, subject: str, schema: Json) -> int:
@@ -108,8 +114,11 @@ class EmbeddedRegistry:
     def pending(self, _schema_ids: Iterable[int], /) -> set[int]:
         return set()
 
-    def fetch(self, schema_id: int) -> Json:
-        return self.schema_of(schema_id)
+    def fetch(self, _schema_ids: Iterable[int], /) -> None:
+        """Nothing: all is in memory."""
+
+    def under(self, subject: str) -> EmbeddedRegistry:
+        return self
 
     def lookup(self, subject: str, schema: Json) -> int:
         for schema_id, known in self._schemas.items():

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from streams.core.kernel.batch import Positioned
+from streams.core.kernel.clocks import UNIT
 
 
 class Raw(Protocol):
@@ -48,6 +49,8 @@ class Reason(StrEnum):
     """The registry answered that it has no schema of this id."""
     UNDECODABLE = "undecodable"
     """The body does not follow its schema, or its schema cannot be read as the topic's record."""
+    FIELD_TOO_LARGE = "field_too_large"
+    """A text, a list or a map is larger than its field may be."""
     TRAILING_BYTES = "trailing_bytes"
     """Bytes are left over behind the record."""
     MISSING_KEY = "missing_key"
@@ -57,7 +60,9 @@ class Reason(StrEnum):
     KEY_MISMATCH = "key_mismatch"
     """The message key is not the record's own key in UTF-8."""
     INVALID_TIMESTAMP = "invalid_timestamp"
-    """The event time is not in 1 ms after the epoch .. end of the year 9999."""
+    """The event time is not in 1 ms after the epoch .. end of the year 9999, in any unit."""
+    TIMESTAMP_UNIT = UNIT
+    """The event time is plainly in another unit than ms."""
     INVALID_VALUE = "invalid_value"
     """A number is NaN or infinite, or a field does not fit the record's type."""
 

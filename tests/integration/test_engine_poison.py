@@ -50,7 +50,8 @@ def bad_metrics(deployment: Deployment) -> dict[str, list[Message]]:
         "missing_key": [(None, value)],
         "invalid_entity": [(b"a\x1fb", encoded(entity_id="a\x1fb")), (b"bad", encoded(name=""))],
         "key_mismatch": [(b"other", value), (b"\xff\xfe", value)],
-        "invalid_timestamp": [(b"bad", encoded(timestamp=0)), (b"bad", encoded(timestamp=10**15))],
+        "invalid_timestamp": [(b"bad", encoded(timestamp=at)) for at in (0, 8 * 10**14)],
+        "timestamp_unit": [(b"bad", encoded(timestamp=10**15))],
         "invalid_value": [(b"bad", encoded(value=math.nan)), (b"bad", encoded(value=math.inf))],
     }
 

@@ -18,7 +18,7 @@ from tests.kits.kafka.deployment import PARTITIONS, PRODUCER, WAIT_SECONDS, Depl
 from tests.kits.kafka.stage import Stage
 from tests.kits.kafka.verifier import decoded
 from tests.kits.runtime import release_state
-from tests.kits.runtime.release_state import Batch, as_json, differences
+from tests.kits.runtime.release_state import Batch, as_json, common_revisions, differences
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -120,6 +120,15 @@ def require_pages(stage: Stage) -> None:
         assert stage.get(f"/api/autonomous/plans/{key}")["status"] == plan["status"]
 
 
+def _unplaced(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what tells offsets of the goals topic, to which that release wrote more revisions."""
+    return [
+        {name: value for name, value in each.items() if name != "decision_id"}
+        | {"inputs": {name: at for name, at in each["inputs"].items() if name != "goals"}}
+        for each in decisions
+    ]
+
+
 def require_written(deployment: Deployment, batches: list[Batch]) -> None:
     """Behind what was restored, each partition holds what the earlier release wrote, in order."""
     expected: Lines = defaultdict(list)
@@ -135,5 +144,8 @@ def require_written(deployment: Deployment, batches: list[Batch]) -> None:
             found[topic, message.partition() or 0].append(record)
         for number in range(PARTITIONS):
             at = topic, number
-            new = found[at][restored[at] :]
-            assert list(differences(as_json(new), as_json(expected[at]), f"{topic} {number}")) == []
+            new, old = as_json(found[at][restored[at] :]), as_json(expected[at])
+            if topic == "decisions":
+                new, old = _unplaced(new), _unplaced(old)
+            told, wanted = common_revisions(new, old), common_revisions(old, new)
+            assert list(differences(told, wanted, f"{topic} {number}")) == []

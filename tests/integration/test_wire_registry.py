@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from confluent_kafka.schema_registry import (
     Schema,
@@ -16,9 +18,10 @@ from confluent_kafka.schema_registry import (
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from streams.errors import InvalidRecord, UnknownName
+from streams.errors import InvalidRecord, Unavailable, UnknownName
 from streams.records import (
     RECORD_TYPES,
+    Event,
     Goal,
     GoalAnalysis,
     Metric,
@@ -34,12 +37,14 @@ from streams.wire.columns import MetricDecoder
 from streams.wire.confluent import ConfluentRegistry
 from streams.wire.decode import RecordDecoder
 from streams.wire.encode import Encoder
+from streams.wire.framing import header
 from streams.wire.keys import key_of
 from streams.wire.registry import NotCached, subject_name
 from streams.wire.rejected import Reason
 from streams.wire.schemas import schema_json, schema_text
 from tests.kits.kafka.harness import KafkaHarness
-from tests.kits.messages import NOW, Message
+from tests.kits.messages import NOW, Message, framed
+from tools.kafka.stack import KafkaStack
 
 GOAL = Goal(
     entity_id="svc-1", timestamp=NOW, goal_id="g-1", target_metric="cpu_usage", target_value=70.0,
@@ -86,6 +91,10 @@ def encoder_for(registry: ConfluentRegistry, topics: dict[str, type[Record]]) ->
     return made
 
 
+def plain(record: Record) -> dict[str, Any]:
+    return msgspec.to_builtins(record)
+
+
 def with_region(record_type: type[Record]) -> Any:
     schema = copy.deepcopy(schema_json(record_type))
     schema["fields"].append(REGION)
@@ -107,9 +116,11 @@ def test_every_schema_is_registered_once_and_found_by_others(
         assert other.register(subject, schema_json(cls)) == ids[cls]
         assert other.lookup(subject, schema_json(cls)) == ids[cls]
     fresh = ConfluentRegistry(registry_url, timeout_seconds=10.0)
-    assert fresh.pending(ids.values()) == set(ids.values())
     for cls, schema_id in ids.items():
-        assert fresh.fetch(schema_id) == schema_json(cls)
+        schemas = fresh.under(subjects[cls])
+        assert schemas.pending({schema_id}) == {schema_id}
+        schemas.fetch({schema_id})
+        assert schemas.schema_of(schema_id) == schema_json(cls)
     other.close()
     fresh.close()
 
@@ -137,9 +148,93 @@ def test_others_find_our_schema_by_the_file(
     assert found.schema_id == schema_id
 
 
-def test_an_id_that_was_never_given_is_unknown(registry: ConfluentRegistry) -> None:
-    with pytest.raises(UnknownName, match="2147483647"):
-        registry.fetch(2_147_483_647)
+def test_an_id_that_was_never_given_is_unknown(registry: ConfluentRegistry, unique: str) -> None:
+    registry.register(subject_name(unique), schema_json(Goal))
+    for subject in (subject_name(unique), subject_name(f"{unique}-no")):
+        schemas = registry.under(subject)
+        schemas.fetch({2_147_483_647})
+        with pytest.raises(UnknownName, match="2147483647"):
+            schemas.schema_of(2_147_483_647)
+
+
+def test_a_schema_under_another_subject_is_not_trusted(
+    registry_url: str, registry: ConfluentRegistry, outsider: SchemaRegistryClient, unique: str
+) -> None:
+    """31 bytes with the id of a recursive schema ended the process with SIGSEGV."""
+    inner: dict[str, Any] = {"type": "record", "name": "S"}
+    inner["fields"] = [{"name": "s", "type": ["null", "S"], "default": None}]
+    itself = {"name": "x", "type": inner, "default": {"s": None}}
+    evil = json.dumps({**schema_json(Event), "fields": [*schema_json(Event)["fields"], itself]})
+    foreign = outsider.register_schema(f"{unique}-evil-value", Schema(evil, "AVRO"))
+    registry.register(subject_name(unique), schema_json(Event))
+    reading = ConfluentRegistry(registry_url, timeout_seconds=10.0)
+
+    def refused() -> list[tuple[str, str]]:
+        decoder = RecordDecoder(reading.under(subject_name(unique)), Event)
+        raw = Message(header(foreign) + bytes(26), key=b"e")
+        decoder.fetch(decoder.unknown_ids([raw]))
+        return [(bad.reason, bad.detail) for bad in decoder.decode([raw]).rejected]
+
+    ((reason, detail),) = refused()
+    assert reason == Reason.UNKNOWN_SCHEMA
+    assert f"{unique}-value" in detail
+    reading.close()
+
+    # Registered there, too: the schema itself is refused.
+    assert outsider.register_schema(subject_name(unique), Schema(evil, "AVRO")) == foreign
+    reading = ConfluentRegistry(registry_url, timeout_seconds=10.0)
+    ((reason, detail),) = refused()
+    assert reason == Reason.UNDECODABLE
+    assert "'x.s' contains itself: S" in detail
+    reading.close()
+
+
+def test_versions_that_were_deleted_can_be_read_on(
+    registry_url: str, registry: ConfluentRegistry, outsider: SchemaRegistryClient, unique: str
+) -> None:
+    """Records that they wrote are still on the topic."""
+    old = registry.register(subject_name(unique), schema_json(Goal))
+    new = registry.register(subject_name(unique), with_region(Goal))
+    outsider.delete_version(subject_name(unique), 1)
+    fresh = ConfluentRegistry(registry_url, timeout_seconds=10.0)
+    schemas = fresh.under(subject_name(unique))
+    schemas.fetch({old, new})
+    assert schemas.schema_of(old) == schema_json(Goal)
+    assert schemas.schema_of(new) == with_region(Goal)
+    fresh.close()
+
+
+@pytest.mark.timeout(240)
+def test_a_registry_that_restarts_while_schemas_change_loses_no_record(tmp_path: Path) -> None:
+    """A record with a new schema comes in while the registry is down: it waits, nothing is decided;
+    what was known goes on."""
+    stack = KafkaStack(tmp_path / "stack")
+    stack.start()
+    registry = ConfluentRegistry(stack.registry_url, timeout_seconds=2.0, lookups_per_minute=600)
+    try:
+        encoder = encoder_for(registry, {"goals": Goal})
+        known = Message(encoder.encode(GOAL, "goals"))
+        reading = ConfluentRegistry(stack.registry_url, timeout_seconds=2.0, lookups_per_minute=600)
+        decoder = RecordDecoder(reading.under(subject_name("goals")), Goal)
+        decoder.fetch(decoder.unknown_ids([known]))
+        newer_id = registry.register(subject_name("goals"), with_region(Goal))
+
+        stack.stop_registry(kill=True)
+        newer = Message(framed(newer_id, with_region(Goal), {**plain(GOAL), "region": "eu"}))
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                decoder.fetch(decoder.unknown_ids([newer]))
+            with pytest.raises(NotCached):
+                decoder.decode([newer])
+        assert [one.record for one in decoder.decode([known]).records] == [GOAL]
+
+        stack.start_registry()
+        decoder.fetch(decoder.unknown_ids([newer]))
+        assert [one.record for one in decoder.decode([known, newer]).records] == [GOAL, GOAL]
+        reading.close()
+    finally:
+        registry.close()
+        stack.stop()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +283,7 @@ def test_old_and_new_writers_and_readers_understand_each_other(
     assert read_newer(encoder.encode(GOAL, unique), context)["region"] is None
     assert read_newer(sent, context)["region"] == "eu"
 
-    decoder = RecordDecoder(registry, Goal)
+    decoder = RecordDecoder(registry.under(subject_name(unique)), Goal)
     decoded = decoder.decode([Message(encoder.encode(GOAL, unique)), Message(sent)])
     assert decoded.rejected == []
     assert [one.record for one in decoded.records] == [GOAL, GOAL]
@@ -223,13 +318,12 @@ def test_metrics_of_old_and_new_writers_come_as_one_batch(
         raws.append(Message(value, offset=n))
 
     fresh = ConfluentRegistry(registry_url, timeout_seconds=10.0)
-    decoder = MetricDecoder(fresh)
+    decoder = MetricDecoder(fresh.under(subject_name(unique)))
     with pytest.raises(NotCached):
         decoder.decode(raws)
     missing = decoder.unknown_ids(raws)
     assert len(missing) == 2
-    for schema_id in missing:
-        fresh.fetch(schema_id)
+    decoder.fetch(missing)
     decoded = decoder.decode(raws)
     fresh.close()
     assert decoded.rejected == []
@@ -242,7 +336,8 @@ def test_a_schema_of_another_record_on_the_topic_is_rejected(
 ) -> None:
     encoder = encoder_for(registry, {f"{unique}-o": Outcome})
     raw = Message(encoder.encode(OUTCOME, f"{unique}-o"))
-    decoded = RecordDecoder(registry, Goal).decode([raw])
+    decoder = RecordDecoder(registry.under(subject_name(f"{unique}-o")), Goal)
+    decoded = decoder.decode([raw])
     assert [bad.reason for bad in decoded.rejected] == [Reason.UNDECODABLE]
 
 

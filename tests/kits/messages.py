@@ -52,9 +52,11 @@ class MemoryRegistry:
     def pending(self, schema_ids: Iterable[int], /) -> set[int]:
         return self.away & set(schema_ids)
 
-    def fetch(self, schema_id: int) -> Any:
-        self.away.discard(schema_id)
-        return self.schema_of(schema_id)
+    def fetch(self, schema_ids: Iterable[int], /) -> None:
+        self.away -= set(schema_ids)
+
+    def under(self, _subject: str) -> MemoryRegistry:
+        return self
 
     def lookup(self, subject: str, schema: Any) -> int:
         for schema_id, known in self.schemas.items():

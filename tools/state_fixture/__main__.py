@@ -29,6 +29,7 @@ import numpy as np
 from streams.core.partition import MetricBatch, Partition, Positioned, series_key
 from streams.records import Record
 from streams.runtime.app import Broker, create_app
+from streams.runtime.sealed import sealed
 from streams.runtime.tables import TableSet
 from streams.runtime.views import Views
 from streams.settings import Settings, load_settings
@@ -158,7 +159,7 @@ class Worker:
     async def checkpoint(self, *, models: bool) -> None:
         """Store what changed, each table's changelog first; without the models when so asked."""
         for number, partition in enumerate(self.partitions):
-            snapshot = partition.snapshot(None if models else 0)
+            snapshot = sealed(partition.snapshot(None if models else 0))
             for table, writes in snapshot.writes.items():
                 if not writes:
                     continue

@@ -8,11 +8,18 @@ from typing import Any
 from streams.core.analysis.breach import BreachForecast, predict_breach, prediction_record
 from streams.core.analysis.state import Analyses
 from streams.core.kernel.commands import CommandSpec, NoArguments
-from streams.core.kernel.engine_events import anomaly_event, drift_event, model_event
+from streams.core.kernel.engine_events import (
+    STALE_EVENT,
+    anomaly_event,
+    drift_event,
+    model_event,
+    resumed_event,
+    stale_event,
+)
 from streams.core.kernel.entity import Entity
 from streams.core.kernel.feature import Feature, View
-from streams.core.kernel.model_results import Finding, SeriesForecast
-from streams.core.kernel.names import EVENTS, FORECASTS, PREDICTIONS
+from streams.core.kernel.model_results import Detection, SeriesForecast
+from streams.core.kernel.names import EVENTS, FORECASTS, METRICS, PREDICTIONS
 from streams.core.kernel.turn import Turn
 from streams.core.metric.limits import KnownMetrics, Limit
 from streams.records import Command, Direction, Forecast
@@ -56,16 +63,43 @@ class Analysis(Feature):
     def metrics(self, entity: Entity) -> Iterable[str]:
         return (*entity.read(Analyses).metrics, *self._known.metrics)
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
-        if finding.is_anomaly:
-            turn.emit(EVENTS, anomaly_event(turn, metric, finding))
-        if finding.is_drift:
-            turn.emit(EVENTS, drift_event(turn, metric, finding))
-        for change in finding.changes:
+    def watches(self, entity: Entity, metric: str) -> bool:
+        return metric in entity.read(Analyses).stale
+
+    def on_value(self, turn: Turn, metric: str) -> None:
+        """A metric that was silent speaks again."""
+        if metric in turn.read(Analyses).stale:
+            turn.edit(Analyses).stale.remove(metric)
+            turn.changed_metrics.add(metric)
+            turn.emit(EVENTS, resumed_event(turn, metric))
+
+    def on_time(self, turn: Turn) -> None:
+        if turn.position.topic != METRICS:  # values of other metrics come too often for that
+            self._note_silent(turn)
+
+    def _note_silent(self, turn: Turn) -> None:
+        """Say once that a metric has fallen silent, and forget the breach that it was to bring."""
+        analyses = turn.read(Analyses)
+        for metric in analyses.metrics:
+            reading = turn.series(metric) if metric not in analyses.stale else None
+            if reading is not None and reading.is_stale(turn.now):
+                analyses = turn.edit(Analyses)
+                analyses.stale.append(metric)
+                analyses.breaches.pop(metric, None)
+                turn.changed_metrics.add(metric)
+                turn.emit(EVENTS, stale_event(turn, metric, reading.measured_at))
+
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
+        if detection.is_anomaly:
+            turn.emit(EVENTS, anomaly_event(turn, metric, detection))
+        if detection.is_drift:
+            turn.emit(EVENTS, drift_event(turn, metric, detection))
+        for change in detection.changes:
             turn.emit(EVENTS, model_event(turn, metric, change))
 
     def on_analysis(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:
         analyses = turn.edit(Analyses)
+        turn.once((STALE_EVENT,), lambda: self._note_silent(turn))
         if metric not in analyses.metrics and len(analyses.metrics) < MOST_METRICS:
             analyses.metrics.append(metric)
         turn.emit(FORECASTS, _record(turn, metric, forecast))
@@ -81,9 +115,13 @@ class Analysis(Feature):
 
     def _ask(self, turn: Turn, command: Command, arguments: NoArguments) -> None:
         metrics = [command.target] if command.target else turn.read(Analyses).metrics
-        known = [metric for metric in metrics if turn.series(metric) is not None]
+        known = [
+            metric
+            for metric in metrics
+            if (reading := turn.series(metric)) is not None and not reading.is_stale(turn.now)
+        ]
         if not known:
-            turn.reject("unknown_metric", "nothing was measured that could be analysed")
+            turn.reject("unknown_metric", "nothing was measured lately that could be analysed")
         for metric in known:
             turn.analyse(metric)
 

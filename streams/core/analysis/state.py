@@ -19,3 +19,5 @@ class Analyses(Slice):
     """Predictions made so far."""
     last: int | None = None
     """Event time of the latest analysis, ms."""
+    stale: list[str] = []
+    """Analysed metrics that have fallen silent, of which that was said."""

@@ -92,7 +92,7 @@ class Capacity(Feature):
 
     def _resource(self, turn: Turn, metric: str, known: MetricConfig) -> Resource:
         reading = turn.series(metric)
-        if reading is None:
+        if reading is None or reading.is_stale(turn.now):
             return Resource(metric, known)
         return Resource(
             metric,

@@ -13,7 +13,7 @@ from streams.core.kernel.turn import Turn
 from streams.core.learning.bandit import Choice, choose
 from streams.core.learning.state import LearningState, is_blocked, learned_effect
 from streams.core.metric.progress import signed_gap
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.core.planning.simulate import rank
 from streams.records import Goal, Plan
 
@@ -24,7 +24,7 @@ HOUR_MS = 3_600_000
 class Chosen:
     """A candidate, and all that the choice was made of."""
 
-    proposal: Proposal
+    proposal: PlanCandidate
     choice: Choice
     context: Mapping[str, float]
 
@@ -38,9 +38,9 @@ class Chooser:
         self._steered = frozenset(rule.capacity_metric for rule in config.setting.scaling.values())
 
     def choose(
-        self, turn: Turn, goal: Goal, proposals: Sequence[Proposal], seed: str
+        self, turn: Turn, goal: Goal, candidates: Sequence[PlanCandidate], seed: str
     ) -> Chosen | None:
-        """One of ``proposals``; None when all are blocked, since they did not help lately.
+        """One of ``candidates``; None when all are blocked, since they did not help lately.
 
         ``seed`` makes the choice repeatable.
         """
@@ -48,16 +48,18 @@ class Chooser:
         context = self._context(turn, goal)
         choice = choose(
             learning,
-            [proposal.name for proposal in proposals],
+            [proposal.name for proposal in candidates],
             context,
-            priors=_priors(learning, goal, proposals, forecast_of(turn, metric)),
+            priors=_priors(learning, goal, candidates, forecast_of(turn, metric)),
             blocked={
-                each.name for each in proposals if is_blocked(learning, each.name, metric, turn.now)
+                each.name
+                for each in candidates
+                if is_blocked(learning, each.name, metric, turn.now)
             },
             seed=seed,
             config=self._config.learning,
         )
-        return None if choice is None else Chosen(proposals[choice.index], choice, context)
+        return None if choice is None else Chosen(candidates[choice.index], choice, context)
 
     def expect(
         self, turn: Turn, goal: Goal, plan: Plan, declared: float | None
@@ -77,7 +79,7 @@ class Chooser:
         learned = learned_effect(turn.read(LearningState), plan.proposal, metric)
         return expect(
             goal,
-            Proposal(plan.proposal, plan.actions, effect),
+            PlanCandidate(plan.proposal, plan.actions, effect),
             now=turn.now,
             settle_ms=settle_ms(self._config.effects, plan),
             forecast=None if steered else series.forecast(),
@@ -111,7 +113,7 @@ def forecast_of(turn: Turn, metric: str) -> SeriesForecast | None:
 def _priors(
     learning: LearningState,
     goal: Goal,
-    proposals: Sequence[Proposal],
+    candidates: Sequence[PlanCandidate],
     forecast: SeriesForecast | None,
 ) -> dict[str, float]:
     """Each candidate tried on the forecast: the share of what is missing that it would bring,
@@ -119,9 +121,9 @@ def _priors(
     path: list[float] = [] if forecast is None else forecast.mean.tolist()
     learned = {
         each.name: known[0]
-        for each in proposals
+        for each in candidates
         if each.effect is None
         and (known := learned_effect(learning, each.name, goal.target_metric)) is not None
     }
-    ranked = rank(proposals, path, goal, learned=learned)
+    ranked = rank(candidates, path, goal, learned=learned)
     return {each.proposal.name: each.gain for each in ranked}

@@ -223,6 +223,9 @@ class Cycle(Feature):
             moment = wake_at(plan, self._config.planning)
             if moment is not None:
                 yield moment
+            reminder = self._runner.remind_at(plan)
+            if reminder is not None and not plans.entries[plan.plan_id].reminded:
+                yield reminder
         for expectation in plans.expectations():
             yield expectation.settle_at
         for goal in turn.read(Goals).open():

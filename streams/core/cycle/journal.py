@@ -17,11 +17,12 @@ def store_plan(turn: Turn, plan: Plan) -> None:
     turn.emit(PLANS, plan)
 
 
-def hold(turn: Turn, goal: Goal, reason: str) -> None:
-    """Nothing is planned for the goal: publish why, once as long as the kind of reason stays."""
+def hold(turn: Turn, goal: Goal, reason: str) -> bool:
+    """Nothing is planned for the goal: publish why, once as long as the kind of reason stays.
+    Returns whether it is news."""
     kind = reason.partition(";")[0]
     if turn.read(Goals).entries[goal.goal_id].held == kind:
-        return
+        return False
     turn.edit(Goals).entries[goal.goal_id].held = kind
     decide(
         turn,
@@ -31,6 +32,7 @@ def hold(turn: Turn, goal: Goal, reason: str) -> None:
         chosen="no_plan",
         reason=reason,
     )
+    return True
 
 
 def let_go(turn: Turn, goal_id: str) -> None:

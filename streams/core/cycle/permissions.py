@@ -13,9 +13,9 @@ from streams.core.execution.steps import in_flight
 from streams.core.goals.feature import REQUESTER
 from streams.core.kernel.commands import EVERYBODY
 from streams.core.kernel.turn import Turn
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.core.safety.approval import ask, awaits_approval
-from streams.core.safety.gate import ActRequest, GateDecision, Verdict, judge
+from streams.core.safety.gate import GateDecision, GateResult, StartRequest, judge
 from streams.core.safety.modes import Controls, Mode, Permission, effective_mode, merge, sets_goals
 from streams.core.safety.state import SafetyState
 from streams.core.safety.trust import doubt, in_rollout
@@ -26,7 +26,7 @@ class Judged(NamedTuple):
     """A plan as it may go on; None when it may not even be made."""
 
     plan: Plan | None
-    verdict: Verdict
+    verdict: GateResult
 
 
 class Permissions:
@@ -83,7 +83,7 @@ class Permissions:
         series = turn.series(goal.target_metric)
         quality = None if series is None else series.quality()
         permission = self.permission(turn, goal)
-        request = ActRequest(
+        request = StartRequest(
             goal=goal,
             proposal=self._proposal(plan),
             mode=permission.mode,
@@ -113,7 +113,7 @@ class Permissions:
         age = max(0, turn.now - series.measured_at)
         return doubt(quality.coverage, quality.promised, age, safety, origin=goal.origin)
 
-    def _placed(self, plan: Plan, verdict: Verdict, now: int) -> Plan:
+    def _placed(self, plan: Plan, verdict: GateResult, now: int) -> Plan:
         if awaits_approval(plan) and verdict.decision is not GateDecision.ALLOW:
             return plan
         match verdict.decision:
@@ -127,10 +127,10 @@ class Permissions:
             case _:
                 return moved(plan, PlanStatus.WAITING, verdict.reason, now)
 
-    def _proposal(self, plan: Plan) -> Proposal:
+    def _proposal(self, plan: Plan) -> PlanCandidate:
         catalogue = self._config.actions
         specs = [catalogue.get(step.name) for step in plan.actions]
-        return Proposal(
+        return PlanCandidate(
             name=plan.proposal,
             steps=plan.actions,
             effect=plan.expected_effect,

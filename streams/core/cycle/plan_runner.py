@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from streams.core.config import CoreConfig
 from streams.core.cycle.choosing import Chooser
-from streams.core.cycle.journal import store_plan
+from streams.core.cycle.journal import hold, store_plan
 from streams.core.cycle.permissions import Permissions, moved
 from streams.core.effects.expectation import acted, bound, settle_ms
 from streams.core.execution.machine import (
@@ -24,6 +24,7 @@ from streams.core.execution.requests import lease_over
 from streams.core.execution.state import Plans
 from streams.core.goals.book import GoalBook
 from streams.core.goals.state import Goals
+from streams.core.kernel.checks import MINUTE_MS
 from streams.core.kernel.journal import alert, decide
 from streams.core.kernel.names import ACTIONS, ENGINE, OUTCOMES
 from streams.core.kernel.turn import Turn
@@ -31,13 +32,15 @@ from streams.core.learning.record import observe_plan
 from streams.core.learning.state import LearningState
 from streams.core.outcomes.feature import Actions
 from streams.core.planning.due import select
-from streams.core.safety.approval import awaits_approval, expire
-from streams.core.safety.budget import note_act
+from streams.core.safety.approval import UNANSWERED, awaits_approval, expire
+from streams.core.safety.budget import note_start
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.state import SafetyState
 from streams.records import Goal, Outcome, Plan, PlanStatus, Severity
 
 EXHAUSTED = "every attempt that is permitted was made"
+_REMIND_SHARE = 4
+"""A last part of the wait for an approval, in which operators are told once more: 1 by this."""
 
 
 class PlanRunner:
@@ -101,7 +104,28 @@ class PlanRunner:
             self.put(turn, plan, cancel(plan, turn.now, why))
             return
         if plan.status is PlanStatus.WAITING:
+            self._remind(turn, plan, goal)
             self.put(turn, plan, expire(plan, turn.now))
+
+    def remind_at(self, plan: Plan) -> int | None:
+        """Event time (ms) at which operators are told once more that a plan waits for approval;
+        None where they need not be."""
+        if not awaits_approval(plan) or plan.expires_at is None:
+            return None
+        return plan.expires_at - self._config.safety.approval_expiry_ms // _REMIND_SHARE
+
+    def _remind(self, turn: Turn, plan: Plan, goal: Goal) -> None:
+        moment, entry = self.remind_at(plan), turn.read(Plans).entries[plan.plan_id]
+        if moment is None or plan.expires_at is None:
+            return
+        if not entry.asked:
+            turn.edit(Plans).entries[plan.plan_id].asked = True
+            alert(turn, "approval_waiting", Severity.WARNING, _question(plan, goal), goal)
+        elif moment <= turn.now < plan.expires_at and not entry.reminded:
+            turn.edit(Plans).entries[plan.plan_id].reminded = True
+            minutes = (plan.expires_at - turn.now) / MINUTE_MS
+            summary = f"{_question(plan, goal)}; it is given up in {minutes:.3g} min"
+            alert(turn, "approval_expiring", Severity.ERROR, summary, goal)
 
     def _end_lease(self, turn: Turn, plan: Plan) -> None:
         """What is in flight for too long counts as failed, also in a plan that was cancelled."""
@@ -161,7 +185,7 @@ class PlanRunner:
     def _begin(self, turn: Turn, goal: Goal, plan: Plan) -> None:
         running = begin(plan, turn.now)
         self._expect(turn, goal, plan)
-        note_act(
+        note_start(
             turn.edit(SafetyState),
             target=goal.target_metric,
             change=plan.expected_effect,
@@ -232,9 +256,22 @@ class PlanRunner:
             entry.expectation = acted(entry.expectation, began, ended, wait)
             return
         entry.expectation = None
-        if goal is not None and (plan.started_at is not None or unanswered):
+        if goal is None:
+            return
+        if plan.started_at is not None or unanswered:
             observe_plan(turn.edit(LearningState), plan, goal, turn.now, self._config.learning)
+        if plan.started_at is not None:
             self.after_attempt(turn, goal.goal_id)
+        elif unanswered and goal.status.is_open:
+            self._ask_again(turn, plan, goal)
+
+    def _ask_again(self, turn: Turn, plan: Plan, goal: Goal) -> None:
+        """A plan that never ran is no attempt: the goal stays, and a person is asked again."""
+        minutes = self._config.planning.cooldown_ms / MINUTE_MS
+        hold(turn, goal, f"{plan.reason}; a person is asked again after {minutes:.3g} min")
+        if plan.reason == UNANSWERED:
+            summary = f"{_question(plan, goal)}: {plan.reason}"
+            alert(turn, "approval_expired", Severity.ERROR, summary, goal)
 
     def _forget(self, turn: Turn) -> None:
         """Only the latest ended plans are kept, and those whose effect is still to be measured."""
@@ -246,6 +283,10 @@ class PlanRunner:
         ended.sort(key=lambda plan: plan.timestamp)
         for plan in ended[: max(0, len(ended) - self._config.planning.plans_kept)]:
             del turn.edit(Plans).entries[plan.plan_id]
+
+
+def _question(plan: Plan, goal: Goal) -> str:
+    return f"plan {plan.plan_id} ({plan.proposal}) waits for approval: {goal.description}"
 
 
 def _required(plans: Iterable[Plan]) -> list[str]:

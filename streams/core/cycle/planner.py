@@ -18,18 +18,18 @@ from streams.core.execution.state import ChoiceMade, Plans
 from streams.core.goals.relations import is_parent, ready
 from streams.core.goals.state import Goals
 from streams.core.kernel.ids import stable_id
-from streams.core.kernel.journal import decide
+from streams.core.kernel.journal import alert, decide
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
 from streams.core.learning.insights import avoid_hours, best_strategies, medians
 from streams.core.learning.state import LearningState
-from streams.core.planning.catalog import proposals
-from streams.core.planning.plan import Proposal, make_plan
+from streams.core.planning.catalog import candidates
+from streams.core.planning.plan import PlanCandidate, make_plan
 from streams.core.planning.schedule import choose_strategy, due_time, estimate_ms, priority_score
 from streams.core.safety.config import Mode
 from streams.core.safety.modes import Permission
 from streams.errors import InvalidRecord
-from streams.records import Goal, Plan, PlanStatus, PlanStep, SystemState
+from streams.records import Goal, Plan, PlanStatus, PlanStep, Severity, SystemState
 
 EFFECT_ID = "effect_id"
 
@@ -72,14 +72,16 @@ class Planner:
         permission = self._permissions.permission(turn, goal)
         if permission.mode is Mode.OBSERVE:
             return
-        options = proposals(goal, self._config.actions)
+        options = candidates(goal, self._config.actions)
         if not options:
             return
         plan_id = turn.new_id("plan")
         chosen = self._chooser.choose(turn, goal, options, seed=plan_id)
         if chosen is None:
             names = ", ".join(option.name for option in options)
-            hold(turn, goal, f"every candidate is blocked, since none helped lately: {names}")
+            reason = f"every candidate is blocked, since none helped lately: {names}"
+            if hold(turn, goal, reason):
+                alert(turn, "goal_blocked", Severity.ERROR, f"{goal.description}: {reason}", goal)
             return
         draft = _Draft(goal, chosen, permission)
         try:
@@ -204,7 +206,7 @@ def has_plan(plans: Plans, goal_id: str) -> bool:
     return any(plan.status not in ENDED for plan in plans.of(goal_id))
 
 
-def _with_effect_ids(proposal: Proposal, goals: Goals, goal: Goal) -> Proposal:
+def _with_effect_ids(proposal: PlanCandidate, goals: Goals, goal: Goal) -> PlanCandidate:
     """Steps know the effect they stand for: the same one until a plan for the goal was done, or the
     goal has got another target.
 

@@ -1,1 +1,1 @@
-"""What an act is expected to change, and what it did change."""
+"""What an action is expected to change, and what it did change."""

@@ -23,7 +23,7 @@ class EffectsConfig:
     """All times in ms of event time."""
 
     settle_ms: TimeOrZero = 5 * MINUTE_MS
-    """From the end of an act until its effect is measured."""
+    """From the end of an action until its effect is measured."""
     settle_by_metric: Mapping[str, TimeOrZero] = field(default_factory=dict[str, int])
     """Target metrics whose effect shows sooner or later than that."""
     patience_ms: Time = 60 * MINUTE_MS

@@ -1,4 +1,4 @@
-"""What a metric would have done without the act: the forecast made before it, kept for later.
+"""What a metric would have done without the action: the forecast made before it, kept for later.
 
 Structural time-series causal inference (Brodersen et al. 2015, CausalImpact) compares what was
 measured with the forecast of what would have been; the forecast's own interval says what of the
@@ -38,7 +38,7 @@ class Band(NamedTuple):
         return max(0.0, finite(self.upper - self.lower)) / (2 * half_width(self.level))
 
 
-class Untouched(msgspec.Struct, frozen=True, kw_only=True):
+class Counterfactual(msgspec.Struct, frozen=True, kw_only=True):
     """A forecast at the moment of a decision, bounded in size. Without one: the last value."""
 
     made_at: int
@@ -74,11 +74,13 @@ class Untouched(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def untouched(now: int, value: float, forecast: SeriesForecast | None, steps: int) -> Untouched:
+def counterfactual(
+    now: int, value: float, forecast: SeriesForecast | None, steps: int
+) -> Counterfactual:
     """Keep ``steps`` of ``forecast``. A forecast without finite numbers counts as none."""
     if forecast is None or not _is_usable(forecast):
-        return Untouched(made_at=now, value=value)
-    return Untouched(
+        return Counterfactual(made_at=now, value=value)
+    return Counterfactual(
         made_at=now,
         value=value,
         step_ms=forecast.step_ms,

@@ -1,4 +1,4 @@
-"""What an act is expected to change, written down before it begins.
+"""What an action is expected to change, written down before it begins.
 
 Goal-driven autonomy (Klenk, Molineaux, Aha 2013) plans with expectations and acts on their
 violation. An expectation too wide misses faults, one too tight makes the agent restless
@@ -15,11 +15,11 @@ import msgspec
 from msgspec import structs
 
 from streams.core.effects.config import DEFAULTS, EffectsConfig
-from streams.core.effects.counterfactual import Untouched, finite, untouched
+from streams.core.effects.counterfactual import Counterfactual, counterfactual, finite
 from streams.core.forecasting.interval import half_width
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.metric.progress import distance
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.records import Direction, Goal, Plan
 
 
@@ -29,28 +29,28 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     plan_id: str = ""
     goal_id: str
     proposal: str
-    """Name under which is learned what the act brings."""
+    """Name under which is learned what the action brings."""
     metric: str
     direction: Direction
     target: float
     made_at: int
     """ms, as all moments."""
-    act_at: int
-    """Begin of the act."""
+    acted_at: int = msgspec.field(name="act_at")
+    """Begin of the action."""
     settle_at: int
     """When the effect is to be measured."""
     before: float
-    """Last value before the act."""
-    without: Untouched
-    """The forecast that was made before the act."""
-    untouched_mean: float
+    """Last value before the action."""
+    without: Counterfactual
+    """The forecast that was made before the action."""
+    counterfactual_mean: float = msgspec.field(name="untouched_mean")
     """What it says of the metric at ``settle_at``."""
-    untouched_lower: float | None = None
-    untouched_upper: float | None = None
+    counterfactual_lower: float | None = msgspec.field(default=None, name="untouched_lower")
+    counterfactual_upper: float | None = msgspec.field(default=None, name="untouched_upper")
     needed: float = 0.0
-    """Largest distance from the target now and in the forecast, 0 or more: what the act is for."""
+    """Largest distance from the target now and in the forecast, 0 or more: what it is for."""
     effect: float | None = None
-    """Expected change against ``untouched_mean``; None where nothing is declared or learned."""
+    """Change against ``counterfactual_mean``; None where nothing is declared or learned."""
     effect_lower: float | None = None
     effect_upper: float | None = None
     decision_id: str = ""
@@ -74,7 +74,7 @@ def settle_ms(config: EffectsConfig, plan: Plan) -> int:
 
 def expect(
     goal: Goal,
-    proposal: Proposal,
+    proposal: PlanCandidate,
     *,
     now: int,
     settle_ms: int,
@@ -85,13 +85,13 @@ def expect(
 ) -> Expectation:
     """What ``proposal`` is expected to change of the goal's metric ``settle_ms`` from now.
 
-    ``forecast`` is that of the untouched metric, made now; without one the metric is expected to
-    stay at ``current``. ``learned`` is (mean, standard deviation, number) of the effects measured
+    ``forecast`` is the counterfactual one, made now; without one the metric is expected to stay
+    at ``current``. ``learned`` is (mean, standard deviation, number) of the effects measured
     so far. The expected effect is the mean of the measured ones and of the declared one, which
     counts as ``prior_samples`` of them; its interval holds the value that will be measured with
     probability ``level``, so it includes what the forecast may be wrong by.
     """
-    without = untouched(now, finite(current), forecast, config.path_steps)
+    without = counterfactual(now, finite(current), forecast, config.path_steps)
     band = without.at(now + settle_ms)
     guess = _guess(proposal.effect, learned, band.deviation, config)
     return Expectation(
@@ -101,13 +101,13 @@ def expect(
         direction=goal.direction,
         target=goal.target_value,
         made_at=now,
-        act_at=now,
+        acted_at=now,
         settle_at=now + settle_ms,
         before=without.value,
         without=without,
-        untouched_mean=band.mean,
-        untouched_lower=band.lower,
-        untouched_upper=band.upper,
+        counterfactual_mean=band.mean,
+        counterfactual_lower=band.lower,
+        counterfactual_upper=band.upper,
         needed=_needed(goal, without),
         effect=guess.mean,
         effect_lower=guess.lower,
@@ -126,24 +126,24 @@ def bound(
 
 
 def acted(expectation: Expectation, began: int, ended: int, settle_ms: int) -> Expectation:
-    """The expectation once the act is over: measured ``settle_ms`` after ``ended``.
+    """The expectation once the action is over: measured ``settle_ms`` after ``ended``.
 
-    What would have been then comes from the forecast that was made before the act. The expected
+    What would have been then comes from the forecast that was made before the action. The expected
     effect stays what it was.
     """
     settle_at = ended + settle_ms
     band = expectation.without.at(settle_at)
     return structs.replace(
         expectation,
-        act_at=began,
+        acted_at=began,
         settle_at=settle_at,
-        untouched_mean=band.mean,
-        untouched_lower=band.lower,
-        untouched_upper=band.upper,
+        counterfactual_mean=band.mean,
+        counterfactual_lower=band.lower,
+        counterfactual_upper=band.upper,
     )
 
 
-def _needed(goal: Goal, without: Untouched) -> float:
+def _needed(goal: Goal, without: Counterfactual) -> float:
     ahead = (without.value, *without.mean)
     return max(finite(distance(goal.direction, goal.target_value, value)) for value in ahead)
 

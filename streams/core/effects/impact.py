@@ -23,7 +23,7 @@ class MetricImpact(msgspec.Struct, kw_only=True):
     change: float = 0.0
     """Sum of after less before."""
     effect: float = 0.0
-    """Sum of after less what would have been without the act."""
+    """Sum of after less what would have been without the action."""
     reward: float = 0.0
     """Sum of the rewards."""
 
@@ -44,7 +44,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     claimed_total: dict[str, float] = {}
     """Metric to the sum of the claims."""
     measured: dict[str, float] = {}
-    """Metric to the change against the untouched forecast."""
+    """Metric to the change against the counterfactual forecast."""
 
 
 def note(state: ImpactState, expectation: Expectation, verification: Verification) -> None:

@@ -1,6 +1,6 @@
-"""What an act did change, against what the metric would have done without it.
+"""What an action did change, against what the metric would have done without it.
 
-Dhalion (Floratou et al., VLDB 2017) evaluates every act after it and black-lists those that did
+Dhalion (Floratou et al., VLDB 2017) evaluates every action after it and black-lists those that did
 not help; here the judgement also knows "cannot be told", so that noise neither blocks nor praises.
 """
 
@@ -17,21 +17,21 @@ from streams.records import Direction
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """A measured effect and what it says of the act."""
+    """A measured effect and what it says of the action."""
 
     measured_at: int
     """ms."""
     actual: float
     effect: float
-    """Change against the untouched forecast, in the metric's unit."""
+    """Change against the counterfactual forecast, in the metric's unit."""
     change: float
-    """Change against the last value before the act, in the metric's unit."""
+    """Change against the last value before the action, in the metric's unit."""
     helped: bool | None
     """None when it cannot be told from noise."""
     within: bool | None
     """Whether the effect lies inside its expected interval; None when none was expected."""
     reward: float
-    """-1..1: share of the needed change that the act brought about."""
+    """-1..1: share of the needed change that the action brought about."""
 
 
 class Readiness(StrEnum):
@@ -59,16 +59,16 @@ def readiness(
 
 
 def verify(expectation: Expectation, actual: float, now: int) -> Verification:
-    """Judge an act by the value ``actual`` that its metric has after the settle time.
+    """Judge an action by the value ``actual`` that its metric has after the settle time.
 
-    The untouched forecast is taken for ``now``, which may be later than ``settle_at``. The act
+    The counterfactual is taken for ``now``, which may be later than ``settle_at``. The action
 
     - helped when ``actual`` lies outside the forecast's interval, on the better side;
     - did not help when it lies outside on the worse side, or inside although so much was expected
-      of the act that it ought to lie elsewhere;
+      of the action that it ought to lie elsewhere;
     - cannot be judged when it lies inside and that, too, is what was expected, or nothing was.
 
-    Without an interval an act helped that came nearer to what was expected of it than to doing
+    Without an interval an action helped that came nearer to what was expected of it than to doing
     nothing; when nothing was expected either, it cannot be judged.
     """
     band = expectation.without.at(max(now, expectation.settle_at))
@@ -86,14 +86,14 @@ def verify(expectation: Expectation, actual: float, now: int) -> Verification:
     )
 
 
-def _gain(expectation: Expectation, untouched: float, value: float) -> float:
-    """How much better ``value`` is than ``untouched``, in the metric's unit; negative if worse."""
+def _gain(expectation: Expectation, counterfactual: float, value: float) -> float:
+    """How much better ``value`` is, in the metric's unit; negative if worse."""
     if expectation.direction is Direction.AT_MOST:
-        return finite(untouched - value)
+        return finite(counterfactual - value)
     if expectation.direction is Direction.AT_LEAST:
-        return finite(value - untouched)
+        return finite(value - counterfactual)
     direction, target = expectation.direction, expectation.target
-    return finite(distance(direction, target, untouched) - distance(direction, target, value))
+    return finite(distance(direction, target, counterfactual) - distance(direction, target, value))
 
 
 def _helped(
@@ -116,7 +116,7 @@ def _helped(
 def _reward(expectation: Expectation, band: Band, actual: float) -> float:
     """Gain as a share of what was needed, or of the noise where less than that was needed.
 
-    An act for a target that would have been met anyway earns nothing, and can only do harm.
+    An action for a target that would have been met anyway earns nothing, and can only do harm.
     """
     gain = _gain(expectation, band.mean, actual)
     if gain == 0 or (gain > 0 and expectation.needed == 0):

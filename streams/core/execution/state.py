@@ -30,6 +30,10 @@ class PlanEntry(msgspec.Struct, omit_defaults=True):
     choice: ChoiceMade | None = None
     expectation: Expectation | None = None
     """Its effect, while that is still to be measured."""
+    asked: bool = False
+    """Whether operators were told that it waits for approval."""
+    reminded: bool = False
+    """Whether they were told once more, before it is given up."""
 
 
 class Counters(msgspec.Struct, kw_only=True):

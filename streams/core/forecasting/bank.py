@@ -14,7 +14,7 @@ from streams.core.forecasting.drift import DriftDetectors
 from streams.core.forecasting.interval import NORMAL_MAE, half_width, margins
 from streams.core.forecasting.protocol import ProbabilisticForecaster
 from streams.core.forecasting.registry import create
-from streams.core.forecasting.selection import OnTrial, is_dear
+from streams.core.forecasting.selection import OnTrial, is_expensive
 from streams.core.forecasting.stored import Part, Stored, decode_bank, encode_bank
 from streams.core.forecasting.track import (
     MEMBER,
@@ -59,7 +59,7 @@ class SeriesBank:
         self._config = config
         self._models = [create(name, config) for name in config.models]
         self._models[1:] = [
-            OnTrial(model) if is_dear(model) else model for model in self._models[1:]
+            OnTrial(model) if is_expensive(model) else model for model in self._models[1:]
         ]
         self._informed = [
             model if isinstance(model, ProbabilisticForecaster) else None for model in self._models
@@ -137,7 +137,7 @@ class SeriesBank:
                 forecasts = model.learn_many(rows, timestamps, values, first)
                 changes += [
                     ModelChange(
-                        change.position, model.name, change.standing.name.lower(), change.ratio
+                        change.position, model.name, change.trial_status.name.lower(), change.ratio
                     )
                     for change in model.take_changes()
                 ]

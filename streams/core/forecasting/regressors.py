@@ -24,7 +24,7 @@ from streams.core.forecasting.terms import (
     OtherMetric,
     Situation,
     Term,
-    TermReport,
+    TermScore,
     Weekday,
 )
 from streams.core.kernel.batch import BoolArray, FloatArray, IntArray
@@ -218,10 +218,10 @@ class Regression:
                 corrected += (weights * used * expected).sum(axis=1)
         return within_magnitude(corrected)
 
-    def report(self) -> tuple[TermReport, ...]:
+    def report(self) -> tuple[TermScore, ...]:
         """What helps, and how much: each term at each anchor, relative to those before it."""
         return tuple(
-            TermReport(self._terms[number].name, anchor, float(ratio), int(scored), bool(heeded))
+            TermScore(self._terms[number].name, anchor, float(ratio), int(scored), bool(heeded))
             for number, model in enumerate(self._models)
             for anchor, ratio, scored, heeded in zip(
                 self._config.anchors, model.ratios, model.scored, self._heeded(number), strict=True

@@ -106,7 +106,7 @@ class RiverForecaster:
     have parts of a class that it had not when it was tried.
     """
 
-    dear = True
+    expensive = True
     """See ``streams.core.forecasting.selection``."""
 
     def __init__(

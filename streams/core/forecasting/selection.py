@@ -1,4 +1,4 @@
-"""Dear models run only where they earn it: on trial, kept, or resting, series by series."""
+"""Expensive models run only where they earn it: on trial, kept, or resting, series by series."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ WORST = 1e9
 """Largest ratio of errors that is told apart."""
 
 
-class Standing(IntEnum):
-    """How a dear model stands with one series."""
+class TrialStatus(IntEnum):
+    """How an expensive model stands with one series."""
 
     ON_TRIAL = 0
     """Runs, to be judged."""
@@ -36,7 +36,7 @@ class Standing(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TrialSchedule:
     """How long trials and rests are, all counted in values of the series."""
 
     trial: int = 200
@@ -63,20 +63,20 @@ class Pace:
                 )
 
 
-class Change(NamedTuple):
-    """A change of standing; it holds from the row's next value on."""
+class TrialChange(NamedTuple):
+    """A change of trial_status; it holds from the row's next value on."""
 
     position: int
     """Of the value that brought it about, in the batch."""
     row: int
-    standing: Standing
+    trial_status: TrialStatus
     ratio: float
     """Error relative to the yardstick's: what was found, or why it rested until now."""
 
 
 TRIAL = np.dtype(
     [
-        ("standing", "<i1"),
+        ("trial_status", "<i1"),
         ("left", "<i8"),
         ("wake", "<i8"),
         ("rest", "<i8"),
@@ -92,7 +92,7 @@ absolute errors over the same values."""
 
 
 class _State(msgspec.Struct, array_like=True):
-    standing: int
+    trial_status: int
     left: int
     wake: int
     rest: int
@@ -106,9 +106,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_State).decode
 
 
-def is_dear(model: Forecaster) -> bool:
-    """Whether the model declares, by ``dear = True``, that it costs too much to run everywhere."""
-    return bool(getattr(model, "dear", False))
+def is_expensive(model: Forecaster) -> bool:
+    """Whether the model declares, by ``expensive = True``, that it is not to run everywhere."""
+    return bool(getattr(model, "expensive", False))
 
 
 class OnTrial:
@@ -123,11 +123,11 @@ class OnTrial:
     compared. After a drift call ``wake``. The other methods are those of the protocol.
     """
 
-    def __init__(self, model: Forecaster, pace: Pace | None = None) -> None:
+    def __init__(self, model: Forecaster, pace: TrialSchedule | None = None) -> None:
         self._model = model
-        self._pace = pace or Pace()
+        self._pace = pace or TrialSchedule()
         self._trials = np.zeros(0, TRIAL)
-        self._changes: list[Change] = []
+        self._changes: list[TrialChange] = []
 
     @property
     def name(self) -> str:
@@ -148,7 +148,7 @@ class OnTrial:
 
     def _fresh(self) -> NDArray[np.void]:
         pace = self._pace
-        return np.array((Standing.ON_TRIAL, pace.trial, 0, pace.rest, 0, 0.0, 0.0), TRIAL)
+        return np.array((TrialStatus.ON_TRIAL, pace.trial, 0, pace.rest, 0, 0.0, 0.0), TRIAL)
 
     # -- learning -----------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class OnTrial:
         yardstick: FloatArray | None = None,
     ) -> FloatArray:
         """As in the protocol; ``yardstick`` holds another model's forecasts made before each
-        value. Changes of standing take effect at the very next value of the row."""
+        value. Changes of trial_status take effect at the very next value of the row."""
         if yardstick is None:
             yardstick = not_ready(rows.size)
         forecasts = not_ready(rows.size)
@@ -169,7 +169,7 @@ class OnTrial:
         while waiting.size:
             due = self._before_decision(rows[waiting])
             now, waiting = waiting[due], waiting[~due]
-            active = now[self._trials["standing"][rows[now]] != Standing.RESTING]
+            active = now[self._trials["trial_status"][rows[now]] != TrialStatus.RESTING]
             if active.size:
                 forecasts[active] = self._model.learn_many(
                     rows[active], timestamps[active], values[active]
@@ -180,7 +180,7 @@ class OnTrial:
         return forecasts
 
     def _before_decision(self, rows: IntArray) -> BoolArray:
-        """Which values come no later than the one at which their row's standing may change."""
+        """Which values come no later than the one at which their row's trial_status may change."""
         groups = group(rows)
         trials = self._trials[groups.rows]
         left, wake = trials["left"], trials["wake"]
@@ -217,7 +217,7 @@ class OnTrial:
         """Count the values at these positions, and decide where it is time."""
         groups = group(rows[now])
         trials = self._trials[groups.rows]
-        resting = trials["standing"] == Standing.RESTING
+        resting = trials["trial_status"] == TrialStatus.RESTING
         trials["left"] -= np.where(resting, groups.counts, 0)
         remaining = trials["wake"] >> (np.minimum(groups.counts, FARTHEST_WAKE + 1) - 1)
         trials["wake"] = remaining >> 1
@@ -228,20 +228,24 @@ class OnTrial:
 
     def _decide(self, position: int, row: int) -> None:
         trial, pace = self._trials[row], self._pace
-        before, ratio = self.standing(row), self.ratio(row)
-        if before == Standing.RESTING:
-            trial["standing"], trial["left"] = Standing.ON_TRIAL, pace.trial
+        before, ratio = self.trial_status(row), self.ratio(row)
+        if before == TrialStatus.RESTING:
+            trial["trial_status"], trial["left"] = TrialStatus.ON_TRIAL, pace.trial
             trial["scored"] = 0
             trial["own"] = trial["yardstick"] = 0.0
         elif ratio < pace.share:
-            trial["standing"], trial["left"], trial["rest"] = Standing.KEPT, pace.review, pace.rest
+            trial["trial_status"], trial["left"], trial["rest"] = (
+                TrialStatus.KEPT,
+                pace.review,
+                pace.rest,
+            )
         else:
             self._model.reset(row)
-            trial["standing"], trial["left"] = Standing.RESTING, trial["rest"]
+            trial["trial_status"], trial["left"] = TrialStatus.RESTING, trial["rest"]
             trial["rest"] = min(2 * trial["rest"], pace.longest_rest)
-        standing = self.standing(row)
-        if standing != before:
-            self._changes.append(Change(position, row, standing, ratio))
+        trial_status = self.trial_status(row)
+        if trial_status != before:
+            self._changes.append(TrialChange(position, row, trial_status, ratio))
 
     def wake(self, row: int, ago: int, after: int) -> None:
         """End a rest ``after`` values behind the one that was learned ``ago`` values ago (0 for
@@ -266,9 +270,9 @@ class OnTrial:
     def forecast(self, row: int, horizon: int) -> FloatArray:
         return self._model.forecast(row, horizon)
 
-    def standing(self, row: int) -> Standing:
+    def trial_status(self, row: int) -> TrialStatus:
         """How the model stands with the row."""
-        return Standing(int(self._trials["standing"][row]))
+        return TrialStatus(int(self._trials["trial_status"][row]))
 
     def ratio(self, row: int) -> float:
         """Running error relative to the yardstick's, 0..``WORST``; 1 while the yardstick has made
@@ -277,8 +281,8 @@ class OnTrial:
         own, yardstick = float(trial["own"]), float(trial["yardstick"])
         return min(own / max(yardstick, own / WORST), WORST) if yardstick else 1.0
 
-    def take_changes(self) -> list[Change]:
-        """Changes of standing since the last call, in order of their values in each batch."""
+    def take_changes(self) -> list[TrialChange]:
+        """Changes of trial_status since the last call, in order of their values in each batch."""
         changes, self._changes = self._changes, []
         return changes
 
@@ -308,7 +312,9 @@ class OnTrial:
         except msgspec.MsgspecError as error:
             raise damaged(self.name, error) from error
         counts = (found.left - 1, found.wake, found.rest - 1, found.scored)
-        fits = found.standing in tuple(Standing) and all(0 <= count < 2**62 for count in counts)
+        fits = found.trial_status in tuple(TrialStatus) and all(
+            0 <= count < 2**62 for count in counts
+        )
         require(fits, self.name, "a count is out of range")
         require_finite((found.own, found.yardstick), self.name)
         require(min(found.own, found.yardstick) >= 0, self.name, "an error is negative")
@@ -321,7 +327,7 @@ def best(row: int, companions: Sequence[OnTrial]) -> OnTrial | None:
     None when the yardstick does best. Its one-step errors are what was compared: it says little
     about forecasts that lie far ahead.
     """
-    kept = [model for model in companions if model.standing(row) == Standing.KEPT]
+    kept = [model for model in companions if model.trial_status(row) == TrialStatus.KEPT]
     return min(kept, key=lambda model: model.ratio(row), default=None)
 
 

@@ -97,7 +97,7 @@ class SnarimaxForecaster:
     """
 
     name = "snarimax"
-    dear = True
+    expensive = True
     """A value costs tens of microseconds: see ``streams.core.forecasting.selection``."""
 
     def __init__(self, config: ForecastConfig) -> None:

@@ -164,7 +164,7 @@ RESERVED = ("itself", "hour", "weekday", "holiday")
 """Names of terms that no metric may have."""
 
 
-class TermReport(NamedTuple):
+class TermScore(NamedTuple):
     """How much one term helps at one horizon."""
 
     term: str

@@ -10,15 +10,13 @@ from streams.core.goal_rules.candidate import named
 from streams.core.goal_rules.config import RulesConfig, SettingConfig
 from streams.core.goal_rules.situation import History, Needs, Reading, Situation
 from streams.core.goals.state import Goals
+from streams.core.kernel.clocks import STEPS
 from streams.core.kernel.model_results import SeriesForecast
 from streams.core.kernel.turn import Turn
 from streams.records import Pattern, Prediction
 
-_STALE_STEPS = 3
-"""Steps of its series after which a value is stale, where that is later than ``max_age_ms``."""
 
-
-class Readings(Mapping[str, Reading]):
+class LatestReadings(Mapping[str, Reading]):
     """Latest values of one entity that are not stale, read when they are asked for.
 
     Of the metrics that were analysed, and of those that say a capacity.
@@ -51,7 +49,8 @@ class Readings(Mapping[str, Reading]):
         if series is None:
             return None
         age = max(0, self._turn.now - series.measured_at)
-        if age > max(self._max_age, _STALE_STEPS * series.step_ms):
+        old = age > max(self._max_age, STEPS * series.step_ms)
+        if old or series.is_stale(self._turn.now):
             return None
         return Reading(series.value, age, series.baseline)
 
@@ -69,7 +68,7 @@ def observe(
         entity_type=turn.entity.entity_type,
         now=now,
         correlation_id=turn.correlation_id,
-        readings=Readings(turn, config.setting),
+        readings=LatestReadings(turn, config.setting),
         breaches={m: each for m, each in analyses.breaches.items() if _is_ahead(each, now)},
         outlook=outlook if outlook is not None and _is_ahead(outlook, now) else None,
         patterns=patterns,

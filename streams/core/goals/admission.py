@@ -144,6 +144,7 @@ def _identified(request: Goal, goals: Goals, now: int) -> Goal:
     goal_id = request.goal_id or stable_id("goal", key, now)
     if same is not None:
         own = request.origin is same.origin is GoalOrigin.AUTONOMOUS
+        own = own and request.status is not GoalStatus.CANCELLED  # which names what it cancels
         goal_id = same.goal_id if own or not request.goal_id else goal_id
     return replace(request, dedupe_key=key, goal_id=goal_id)
 

@@ -29,13 +29,13 @@ from streams.core.goals.measurement import (
 )
 from streams.core.goals.relations import is_parent, is_referred_to, parts, roll_up
 from streams.core.goals.report import note_goal
-from streams.core.goals.state import GoalEntry, Goals
+from streams.core.goals.state import GoalEntry, Goals, Published
 from streams.core.goals.targets import read_targets, replace_targets
-from streams.core.kernel.journal import decide
+from streams.core.kernel.journal import alert, decide
 from streams.core.kernel.names import GOALS
 from streams.core.kernel.turn import Turn
 from streams.core.metric.reading import read_metric, read_metrics
-from streams.records import Event, Goal, GoalOrigin
+from streams.records import Event, Goal, GoalOrigin, Priority, Severity
 
 
 class GoalBook:
@@ -64,7 +64,10 @@ class GoalBook:
             reason = f"{CloseReason.SUPERSEDED}: {result.goal_id}"
             others = displaced(result, turn.read(Goals))
             self._close_all(turn, [cancel(other, reason, turn.now) for other in others])
+            known = turn.read(Goals).get(result.goal_id)
             self._admitted(turn, [result])
+            if known is not None and _escalates(known, result):
+                alert(turn, "critical_goal", Severity.CRITICAL, result.description, result)
 
     def restore(self, turn: Turn, goals: list[Goal]) -> None:
         """Take goals over as they are, from the export of another system."""
@@ -73,6 +76,14 @@ class GoalBook:
 
     def replace_targets(self, turn: Turn, event: Event) -> None:
         """An event that names all targets of the entity: metric -> target as text."""
+        allowed = self._config.goal_state_sources
+        if event.source not in allowed and "*" not in allowed:
+            why = (
+                f"source {event.source!r} may not set goals; name it in goals.goal_state_sources, "
+                "or send goals to their topic"
+            )
+            _refuse(turn, "source_not_allowed", event.event_id, why)
+            return
         targets, unreadable = read_targets(event.metadata)
         if unreadable:
             names = ", ".join(unreadable)
@@ -127,9 +138,16 @@ class GoalBook:
         for goal in watching:
             if is_parent(goals, goal.goal_id):
                 continue
-            after = measure(goal, reading.value, reading.previous, turn.now, reading.dead_band)
+            after = measure(
+                goal,
+                reading.value,
+                reading.previous,
+                turn.now,
+                reading.dead_band,
+                after_silence=reading.after_silence,
+            )
             if after is not None:
-                self._publish_if_notable(turn, goal, after)
+                self._publish_if_notable(turn, goal, after, reading.dead_band)
 
     def sweep(self, turn: Turn) -> None:
         """Fail the open goals whose deadline has passed, also on metrics that are silent."""
@@ -161,9 +179,12 @@ class GoalBook:
         self._store(turn, after, publish=True)
         return True
 
-    def _publish_if_notable(self, turn: Turn, before: Goal, after: Goal) -> None:
-        published = turn.read(Goals).entries[before.goal_id].published
-        self._store(turn, after, publish=is_notable(before, after, published))
+    def _publish_if_notable(
+        self, turn: Turn, before: Goal, after: Goal, dead_band: float = 0.0
+    ) -> None:
+        entry = turn.read(Goals).entries[before.goal_id]
+        published = entry.said or Published(before.progress, before.timestamp)
+        self._store(turn, after, publish=is_notable(before, after, published, dead_band))
 
     def _store(self, turn: Turn, goal: Goal, *, publish: bool) -> None:
         """Keep a revision; what is related to the goal follows it."""
@@ -198,10 +219,11 @@ class GoalBook:
         elif aim(before) != aim(goal):
             turn.changed_metrics |= {before.target_metric, goal.target_metric}
         if publish:
-            entry.published = goal.progress
+            said = entry.said
+            entry.said = said.then(goal) if said else Published(goal.progress, goal.timestamp)
             turn.emit(GOALS, goal)
         if not goal.status.is_open:
-            entry.published = None
+            entry.said = None
             self._forget_oldest(goals)
 
     def _forget_oldest(self, goals: Goals) -> None:
@@ -222,6 +244,16 @@ class GoalBook:
 
     def _refused(self, turn: Turn, refusal: Refusal) -> None:
         _refuse(turn, refusal.reason.value, refusal.goal_id, refusal.text)
+
+
+def _escalates(known: Goal, after: Goal) -> bool:
+    """Whether a goal of the engine has become critical."""
+    return (
+        after.origin is GoalOrigin.AUTONOMOUS
+        and after.status.is_open
+        and after.priority is Priority.CRITICAL
+        and known.priority is not Priority.CRITICAL
+    )
 
 
 def _refuse(turn: Turn, chosen: str, subject_id: str, reason: str) -> None:

@@ -31,5 +31,9 @@ class GoalConfig:
     review_ms: Time = 6 * HOUR_MS
     """Between two looks at whether open goals are still needed."""
 
+    goal_state_sources: tuple[str, ...] = ()
+    """``Event.source`` of whoever may set targets by events of type ``goal_state``; ``*`` for
+    all. Plans for such goals need approval in every mode."""
+
     def __post_init__(self) -> None:
         check(self, "goals")

@@ -25,6 +25,7 @@ from streams.records import (
     Priority,
     Record,
 )
+from streams.records.limits import require_limits
 
 REQUESTER = "requested_by"
 """Name in a goal's metadata of who asked for it."""
@@ -141,6 +142,7 @@ class GoalFeature(Feature):
             goal_id=command.target,
             **said,
         )
+        require_limits(goal)
         self._request(turn, goal)
 
     def _cancel(self, turn: Turn, command: Command, arguments: CancelArguments) -> None:

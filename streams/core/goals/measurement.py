@@ -10,11 +10,19 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
+from streams.core.goals.state import Published, way_of
 from streams.core.metric.progress import is_met, progress_ratio, signed_gap, trend
 from streams.records import Direction, Goal, GoalStatus, Trend
 
 PROGRESS_STEP = 0.05
-"""Change of progress that is worth a record."""
+"""Change of progress that is worth a record at once."""
+PROGRESS_REST_MS = 600_000
+"""Time after a record from which any change of progress is worth the next."""
+_MOST_TURNS = 8
+_NOISY = 3.0
+"""Two values may differ by so many mean errors without meaning anything."""
+_MOST_NOISE = 0.25
+"""Progress that moves farther counts, however noisy the metric is."""
 NOT_BEFORE = "predicted_time"
 """Name in ``cause_numbers`` of the moment (ms) before which holding a target proves nothing."""
 
@@ -35,11 +43,18 @@ class CloseReason(StrEnum):
 
 
 def measure(
-    goal: Goal, value: float, previous: float | None, now: int, dead_band: float = 0.0
+    goal: Goal,
+    value: float,
+    previous: float | None,
+    now: int,
+    dead_band: float = 0.0,
+    *,
+    after_silence: bool = False,
 ) -> Goal | None:
     """Next revision after the metric was measured; None when nothing observable changed.
 
-    ``previous`` is the value measured before, ``now`` the event time in ms. A target to reach is
+    ``previous`` is the value measured before, ``now`` the decision time in ms. A hold does not
+    run on through silence: what was between, nobody knows. A target to reach is
     achieved at once, the others after ``hold_ms`` of holding. Past the deadline only a target
     that was met in time may still complete its hold; any other goal fails unchanged.
     """
@@ -51,7 +66,7 @@ def measure(
     after = observe(goal, value)
     met_since = None
     if is_met(goal.direction, goal.target_value, value, after.baseline):
-        met_since = now if goal.met_since is None else goal.met_since
+        met_since = now if goal.met_since is None or after_silence else goal.met_since
     direction = trend(previous, value, goal.target_value, goal.direction, dead_band)
     after = replace(after, trend=direction, met_since=met_since)
     if met_since is not None and _has_held(goal, met_since, now):
@@ -115,18 +130,30 @@ def aim(goal: Goal) -> tuple[str, float, Direction]:
     return goal.target_metric, goal.target_value, goal.direction
 
 
-def is_notable(before: Goal, after: Goal, published_progress: float | None = None) -> bool:
+def is_notable(before: Goal, after: Goal, published: Published, dead_band: float = 0.0) -> bool:
     """Whether ``after`` is worth a record when ``before`` was known.
 
-    Notable are a change of status, trend, target or of being met, the first measurement, and
-    progress that moved by ``PROGRESS_STEP``. Give ``published_progress`` when ``before`` is not
-    the last published revision: a slow drift adds up only against that.
+    Notable are a change of status, target, priority or deadline, the first measurement, and
+    progress that moved by ``PROGRESS_STEP``, or at all once ``PROGRESS_REST_MS`` have passed.
+    What the metric's noise may do (``dead_band``, in its unit) is no move of progress. Where it
+    goes to and fro, each turn but the first waits twice as long as the one before.
     """
-    reference = before.progress if published_progress is None else published_progress
-    return (
-        _landmarks(before) != _landmarks(after)
-        or abs(after.progress - reference) >= PROGRESS_STEP - 1e-12
-    )
+    if _landmarks(before) != _landmarks(after):
+        return True
+    moved = abs(after.progress - published.progress) + 1e-12
+    if moved < max(_noise(after, dead_band), 1e-9):
+        return False
+    age = after.timestamp - published.at
+    if published.turns and published.way * way_of(after.progress - published.progress) < 0:
+        return age >= PROGRESS_REST_MS << min(published.turns - 1, _MOST_TURNS)
+    return moved >= PROGRESS_STEP or age >= PROGRESS_REST_MS
+
+
+def _noise(goal: Goal, dead_band: float) -> float:
+    """How far noise alone may move the progress between two measurements."""
+    baseline = goal.target_value if goal.baseline is None else goal.baseline
+    span = abs(goal.target_value - baseline)
+    return min(_NOISY * dead_band / span, _MOST_NOISE) if span else 0.0
 
 
 def revise(goal: Goal, now: int) -> Goal:
@@ -146,14 +173,8 @@ def close(goal: Goal, status: GoalStatus, reason: str, now: int) -> Goal:
     return replace(closed, status=status, closed_at=closed.timestamp, close_reason=str(reason))
 
 
-def _landmarks(goal: Goal) -> tuple[GoalStatus, Trend, float, bool, bool]:
-    return (
-        goal.status,
-        goal.trend,
-        goal.target_value,
-        goal.met_since is None,
-        goal.current_value is None,
-    )
+def _landmarks(goal: Goal) -> tuple[object, ...]:
+    return goal.status, *aim(goal), goal.priority, goal.deadline, goal.current_value is None
 
 
 def begin(goal: Goal, now: int) -> Goal | None:

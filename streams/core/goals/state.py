@@ -8,11 +8,35 @@ from streams.core.kernel.slices import Slice
 from streams.records import Goal
 
 
+class Published(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was last said of the progress of an open goal."""
+
+    progress: float
+    at: int
+    """ms."""
+    way: int = 0
+    """1 when it had risen, -1 when it had fallen, 0 for the first."""
+    turns: int = 0
+    """How often in a row it had gone the other way than before."""
+
+    def then(self, goal: Goal) -> Published:
+        """The same once ``goal`` is published."""
+        way = way_of(goal.progress - self.progress)
+        turned = way * self.way < 0
+        turns = self.turns + 1 if turned else 0 if way else self.turns
+        return Published(goal.progress, goal.timestamp, way or self.way, turns)
+
+
+def way_of(change: float) -> int:
+    """1 up, -1 down, 0 neither."""
+    return (change > 0) - (change < 0)
+
+
 class GoalEntry(msgspec.Struct, omit_defaults=True):
     """A goal and what is remembered along with it."""
 
     goal: Goal
-    published: float | None = None
+    said: Published | None = None
     """Progress of an open goal as last published."""
     effects_done: int = 0
     """Plans that were done for it while it is open."""

@@ -12,7 +12,7 @@ from streams.core.goals.state import Goals
 from streams.core.kernel.ids import stable_id
 from streams.core.kernel.names import GOAL_STATE
 from streams.core.metric.progress import coerce_number
-from streams.records import Event, Goal
+from streams.records import CauseKind, Event, Goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +79,6 @@ def _request(event: Event, metric: str, target: float, known: Goal | None) -> Go
         target_metric=metric,
         target_value=target,
         group_id=GOAL_STATE,
+        cause_kind=CauseKind.EVENT,
+        cause_id=event.event_id,
     )

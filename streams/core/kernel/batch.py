@@ -38,6 +38,8 @@ class MetricBatch:
     """``entity_id + KEY_SEPARATOR + metric name``."""
     entity_types: TextColumn
     correlation_ids: TextColumn
+    written: IntArray | None = None
+    """Kafka timestamps, ms, not above 0 where there is none; None for none at all."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -49,6 +51,8 @@ class Positioned:
 
     offset: int
     record: Record
+    written: int = 0
+    """Kafka timestamp, ms; not above 0 for none."""
 
 
 def series_key(entity_id: str, metric: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -41,11 +41,38 @@ def group(rows: IntArray) -> Groups:
     )
 
 
-def previous_values(values: FloatArray, groups: Groups, before: FloatArray) -> FloatArray:
+_Column = TypeVar("_Column", FloatArray, IntArray)
+
+
+def previous_values(values: _Column, groups: Groups, before: _Column) -> _Column:
     """For each record the value before it in its row; ``before`` holds each group's older one."""
     previous = np.empty_like(values)
     ordered = values[groups.order]
-    shifted = np.concatenate([[np.nan], ordered[:-1]])
+    shifted = np.empty_like(ordered)
+    shifted[1:] = ordered[:-1]
     shifted[groups.starts] = before
     previous[groups.order] = shifted
     return previous
+
+
+class Carried(NamedTuple):
+    """What holds around each record."""
+
+    before: IntArray
+    after: IntArray
+
+
+def carried(said: IntArray, groups: Groups, before: IntArray) -> Carried:
+    """What holds where each record may say something new of its row, or nothing (0).
+
+    ``before``: what held of each group's row.
+    """
+    ordered = said[groups.order]
+    first = ordered[groups.starts]
+    ordered[groups.starts] = np.where(first == 0, before, first)
+    begun = np.zeros(ordered.size, np.int64)
+    begun[groups.starts] = groups.starts
+    spoken = np.where(ordered == 0, begun, np.arange(ordered.size))
+    after = np.empty_like(said)
+    after[groups.order] = ordered[np.maximum.accumulate(spoken)]
+    return Carried(previous_values(after, groups, before.astype(np.int64)), after)

@@ -11,6 +11,7 @@ import msgspec
 from streams.core.kernel.turn import Turn
 from streams.errors import InvalidRecord, nearest
 from streams.records import Command, Role
+from streams.records.limits import TEXT_BYTES
 
 EVERYBODY = "*"
 """Entity of commands for all entities; such a command is written to every partition."""
@@ -59,6 +60,8 @@ class CommandSpec(Generic[A]):
     """Who may send it over HTTP; on Kafka the access rules of the topic decide."""
     refusal: str = "invalid_arguments"
     """Reason of the dead letter when its arguments are wrong."""
+    longest: int = TEXT_BYTES
+    """Bytes of one argument, at most."""
 
     def parse(self, arguments: Mapping[str, str]) -> A:
         """Typed arguments; raises InvalidRecord with the name, the value and the remedy."""
@@ -67,6 +70,9 @@ class CommandSpec(Generic[A]):
         for name, text in arguments.items():
             if name not in known:
                 raise self._invalid(name, text, nearest(name, list(known)))
+            if len(text.encode()) > self.longest:
+                remedy = f"send at most {self.longest} bytes"
+                raise self._invalid(name, f"{len(text.encode())} bytes", remedy)
             try:
                 parsed[name] = _typed(text, known[name].type)
             except msgspec.MsgspecError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.core.kernel.model_results import Finding, ModelChange
+from streams.core.kernel.model_results import Detection, ModelChange
 from streams.core.kernel.names import ENGINE
 from streams.core.kernel.turn import Turn
 from streams.records import Action, Event, Metric, Outcome, Tag
@@ -12,12 +12,14 @@ SOURCE = ENGINE
 ANOMALY_EVENT = "metric_anomaly"
 DRIFT_EVENT = "forecast_drift"
 MODEL_EVENT = "model_change"
+STALE_EVENT = "metric_stale"
+RESUMED_EVENT = "metric_resumed"
 SLICE_EVENT = "state_dropped"
 EXECUTION_EVENT = "agent_execution"
 """First part of the type; the second is the type of the action."""
 
 
-def anomaly_event(turn: Turn, metric: str, finding: Finding) -> Event:
+def anomaly_event(turn: Turn, metric: str, finding: Detection) -> Event:
     """Published once per incident, at the value that gave it away."""
     return own_event(
         turn,
@@ -31,7 +33,7 @@ def anomaly_event(turn: Turn, metric: str, finding: Finding) -> Event:
     )
 
 
-def drift_event(turn: Turn, metric: str, finding: Finding) -> Event:
+def drift_event(turn: Turn, metric: str, finding: Detection) -> Event:
     """The error of the forecasts has changed for good; what the engine does about it and why."""
     return own_event(
         turn,
@@ -54,10 +56,20 @@ def model_event(turn: Turn, metric: str, change: ModelChange) -> Event:
         {
             "metric": metric,
             "model": change.model,
-            "standing": change.standing,
+            "standing": change.trial_status,
             "error_ratio": f"{change.ratio:.6g}",
         },
     )
+
+
+def stale_event(turn: Turn, metric: str, measured_at: int) -> Event:
+    """A metric has fallen silent: nothing rests on it from now on."""
+    return own_event(turn, STALE_EVENT, {"metric": metric, "measured_at": str(measured_at)})
+
+
+def resumed_event(turn: Turn, metric: str) -> Event:
+    """A metric that had fallen silent is measured again."""
+    return own_event(turn, RESUMED_EVENT, {"metric": metric})
 
 
 def execution_event(turn: Turn, action: Action) -> Event:

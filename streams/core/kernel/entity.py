@@ -124,6 +124,10 @@ class Entity:
             del self._seen[next(iter(self._seen))]
         return True
 
+    def knows(self, id_: str) -> bool:
+        """Whether an id is remembered."""
+        return hashlib.blake2b(id_.encode(), digest_size=ID_BYTES).digest() in self._seen
+
     def seen(self) -> list[str]:
         """Hashes of the ids remembered, in hex, oldest first."""
         return [digest.hex() for digest in self._seen]
@@ -228,6 +232,11 @@ class StoredTimers(msgspec.Struct, kw_only=True):
         return min(self.timers.values(), default=self.wake_at)
 
 
+class _SliceNames(msgspec.Struct):
+    version: int
+    slices: dict[str, msgspec.Raw] = {}
+
+
 class _Version(msgspec.Struct):
     version: int
 
@@ -237,6 +246,7 @@ Migration = Callable[[int, bytes], Entity]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredEntity)
+_slices_decoder = msgspec.msgpack.Decoder(_SliceNames)
 _timers_decoder = msgspec.msgpack.Decoder(StoredTimers)
 _version_decoder = msgspec.msgpack.Decoder(_Version)
 
@@ -273,6 +283,16 @@ def decode_timers(data: bytes) -> StoredTimers:
         raise _damaged(error) from error
 
 
+def has_slice(data: bytes, name: str) -> bool:
+    """Whether a stored entity has a slice of this name, or may have one in an older layout; much
+    faster than reading it."""
+    try:
+        found = _slices_decoder.decode(data)
+        return name in found.slices or found.version != ENVELOPE_VERSION
+    except msgspec.MsgspecError as error:
+        raise _damaged(error) from error
+
+
 def _sorted(table: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(table.items()))
 
@@ -280,5 +300,5 @@ def _sorted(table: dict[str, Any]) -> dict[str, Any]:
 def _damaged(error: Exception) -> StateError:
     return StateError(
         f"stored entity cannot be read: {error}",
-        remedy="delete the state directory; it is rebuilt from the changelog",
+        remedy="run the release that wrote it; 'goalstream state check' finds what is damaged",
     )

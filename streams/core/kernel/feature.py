@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.entity import Entity
-from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.model_results import Detection, SeriesForecast
 from streams.core.kernel.slices import Slice
 from streams.core.kernel.turn import Turn
 from streams.records import Record
 
 Handler = Callable[[Turn, Any], None]
+
+
+class Objection(NamedTuple):
+    """Why a record is not believed."""
+
+    reason: str
+    """Stable code, for the dead letter."""
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,17 @@ class Feature:
     def on_value(self, turn: Turn, metric: str) -> None:
         """The newest value of a metric, where it is watched, due for analysis or past its limit."""
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
         """What the models noticed at a value. Later values may already be learned: nothing here
         reads series."""
 
     def on_analysis(self, turn: Turn, metric: str, forecast: SeriesForecast) -> None:
         """A metric is analysed, with its forecast as published."""
+
+    def objection(self, turn: Turn, record: Record) -> Objection | None:
+        """Why a record that is well formed is not to be believed; nothing is handled then, and its
+        ids are not taken."""
+        return None
 
     def on_known(self, turn: Turn, record: Record) -> None:
         """A record that the entity already includes is read again, after a restart."""

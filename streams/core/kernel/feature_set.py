@@ -8,9 +8,9 @@ from typing import Any
 from streams.core.kernel.commands import CommandSpec
 from streams.core.kernel.engine_events import SLICE_EVENT, SOURCE, own_event
 from streams.core.kernel.entity import Entity
-from streams.core.kernel.feature import Feature, Handler, View
-from streams.core.kernel.model_results import Finding
-from streams.core.kernel.names import EVENTS
+from streams.core.kernel.feature import Feature, Handler, Objection, View
+from streams.core.kernel.model_results import Detection
+from streams.core.kernel.names import EVENTS, SETTLED
 from streams.core.kernel.timers import TICK
 from streams.core.kernel.turn import Turn
 from streams.errors import ConfigError, InvalidRecord
@@ -29,7 +29,11 @@ class FeatureSet:
         self._features = tuple(features)
         self._on_time, self._on_value = _having(features, "on_time"), _having(features, "on_value")
         self._on_analysis = _having(features, "on_analysis")
-        self._on_finding, self._after = _having(features, "on_finding"), _having(features, "after")
+        self._on_detection, self._after = (
+            _having(features, "on_detection"),
+            _having(features, "after"),
+        )
+        self._objecting = _having(features, "objection")
         self._timed = _having(features, "due_at")
         self._ids_kept = ids_kept
         self._live_ms = live_ms
@@ -60,15 +64,21 @@ class FeatureSet:
             return record.source != SOURCE
         return not isinstance(record, Goal) or record.revision == 0
 
-    def apply(self, turn: Turn, record: Record) -> None:
-        """Apply a record that the entity does not include yet. Metrics have ``on_metric``."""
+    def apply(self, turn: Turn, record: Record, *, by_log: bool = False) -> None:
+        """Apply a record that the entity does not include yet. Metrics have ``on_metric``.
+
+        ``by_log``: the turn's time is that of the log, not the record's own.
+        """
         turn.touched = True
-        if isinstance(record, Outcome):
+        if isinstance(record, Outcome) and not by_log:
             turn.now = self._moment_of(turn)
         else:
             turn.entity.clock = max(turn.entity.clock, turn.now)
             self._pass_time(turn)
-        if self._is_new(turn, record):
+        objection = self._objection(turn, record)
+        if objection is not None:
+            turn.reject(*objection)
+        elif self._is_new(turn, record):
             self._handle(turn, record)
         self._finish(turn)
 
@@ -88,11 +98,11 @@ class FeatureSet:
         if turn.touched:
             turn.entity.clock = max(turn.entity.clock, turn.now)
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
         """What the models noticed at a value."""
         turn.touched = True
-        for feature in self._on_finding:
-            feature.on_finding(turn, metric, finding)
+        for feature in self._on_detection:
+            feature.on_detection(turn, metric, detection)
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -109,6 +119,10 @@ class FeatureSet:
     def _pass_time(self, turn: Turn) -> None:
         for feature in self._on_time:
             feature.on_time(turn)
+
+    def _objection(self, turn: Turn, record: Record) -> Objection | None:
+        found = (feature.objection(turn, record) for feature in self._objecting)
+        return next((each for each in found if each is not None), None)
 
     def _handle(self, turn: Turn, record: Record) -> None:
         if isinstance(record, Command):
@@ -180,9 +194,8 @@ class FeatureSet:
     def _is_news(self, turn: Turn, outcome: Outcome) -> bool:
         if not outcome.status.is_final or not self._first(turn, "outcome", outcome.event_id):
             return False
-        # An action that was carried out elsewhere must not be dispatched when it arrives later.
         if outcome.action_id:
-            self._first(turn, "action", outcome.action_id)
+            self._first(turn, SETTLED, outcome.action_id)
         return True
 
     def _first(self, turn: Turn, kind: str, id_: str) -> bool:

@@ -9,12 +9,12 @@ from streams.core.kernel.batch import BoolArray, FloatArray
 
 
 class ModelChange(NamedTuple):
-    """A dear model begins or ends to learn a series."""
+    """An expensive model begins or ends to learn a series."""
 
     position: int
     """Of the value that brought it about, in the batch."""
     model: str
-    standing: str
+    trial_status: str
     """on_trial, kept or resting."""
     ratio: float
     """Its error relative to that of the first model, over the same values."""
@@ -37,7 +37,7 @@ class Learned(NamedTuple):
     """Few, if any; not one per value."""
 
 
-class Finding(NamedTuple):
+class Detection(NamedTuple):
     """What the models noticed at one value."""
 
     value: float

@@ -46,6 +46,15 @@ class SeriesReading(Protocol):
         """Time between two values; 0 when the timestamps do not show one."""
         ...
 
+    @property
+    def after_silence(self) -> bool:
+        """Whether the latest value came after so long that the one before was stale."""
+        ...
+
+    def is_stale(self, now: int) -> bool:
+        """Whether the latest value is too old to say anything of ``now``."""
+        ...
+
     def recent(self) -> FloatArray:
         """The newest values, oldest first; empty when no model keeps them."""
         ...

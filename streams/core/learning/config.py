@@ -45,7 +45,7 @@ class LearningConfig:
     """Latest durations per action, and of plans."""
     lessons_kept: Count = 20
     min_reward: Annotated[float, Bounds(-1, 1)] = 0.1
-    """Reward from which an act helped where its verification could not tell, -1..1."""
+    """Reward from which an action helped where its verification could not tell, -1..1."""
     block_after: Count = 3
     """Acts in a row that did not help before the candidate is blocked for that metric."""
     block_ms: TimeOrZero = 6 * HOUR_MS

@@ -20,6 +20,8 @@ class MetricReading:
     """The first one; used where a goal has no baseline of its own."""
     dead_band: float = 0.0
     """Change that counts as none, 0 or more: the running one-step error of its forecasts."""
+    after_silence: bool = False
+    """Whether nothing was measured for so long before that nobody knows what was in between."""
 
 
 def read_metric(turn: Turn, metric: str) -> MetricReading | None:
@@ -29,7 +31,9 @@ def read_metric(turn: Turn, metric: str) -> MetricReading | None:
         return None
     quality = series.quality()
     noise = 0.0 if quality is None else quality.error
-    return MetricReading(series.value, series.previous, series.baseline, noise)
+    return MetricReading(
+        series.value, series.previous, series.baseline, noise, series.after_silence
+    )
 
 
 def read_metrics(turn: Turn, metrics: Iterable[str]) -> dict[str, MetricReading]:

@@ -8,42 +8,48 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
-JSON_LIMIT = 65_536
-"""Bytes of JSON text in one field."""
-TEXT_LIMIT = 8_192
-"""Characters of a message or of one metadata value."""
-TRACE_LIMIT = 32_768
-"""Characters of a stack trace; its end, where the error is, is kept."""
+from streams.records.limits import OUTPUT_BYTES, TEXT_BYTES
+
+TRACE_BYTES = 32_768
+"""Of a stack trace; its end, where the error is, is kept."""
 
 
-def json_text(value: object) -> str:
+def json_text(value: object, limit: int = OUTPUT_BYTES) -> str:
     """``value`` as JSON; what has no JSON form becomes its text form. Never raises.
 
-    Sets become sorted lists, numbers that are not finite null. Text beyond ``JSON_LIMIT`` bytes
-    is replaced by an object with its size and its beginning.
+    Sets become sorted lists, numbers that are not finite null. Text beyond ``limit`` bytes is
+    replaced by an object with its size and its beginning.
     """
     try:
         encoded = msgspec.json.encode(value, enc_hook=_plain, order="deterministic")
     except Exception:  # the value is a stranger's: keys of odd types, cycles, broken methods
         encoded = msgspec.json.encode(plain_text(value))
-    if len(encoded) > JSON_LIMIT:
-        head = encoded[: JSON_LIMIT // 4].decode("utf-8", "ignore")
-        encoded = msgspec.json.encode({"truncated": True, "bytes": len(encoded), "head": head})
-    return encoded.decode()
+    return shortened_json(encoded, limit)
 
 
-def plain_text(value: object, limit: int = TEXT_LIMIT) -> str:
-    """Text form of ``value`` as valid UTF-8 of at most ``limit`` characters. Never raises."""
+def shortened_json(encoded: bytes, limit: int) -> str:
+    """JSON text; beyond ``limit`` bytes an object with its size and its beginning instead."""
+    if len(encoded) <= limit:
+        return encoded.decode()
+    # A character of the beginning takes up to six bytes as JSON within JSON.
+    head = encoded[: limit // 8].decode("utf-8", "ignore")
+    return msgspec.json.encode({"truncated": True, "bytes": len(encoded), "head": head}).decode()
+
+
+def plain_text(value: object, limit: int = TEXT_BYTES) -> str:
+    """Text form of ``value`` as valid UTF-8 of at most ``limit`` bytes. Never raises."""
     try:
         text = value if isinstance(value, str) else str(value)
     except Exception:  # a stranger's __str__
         text = f"<{type(value).__name__} without a text form>"
-    return text[:limit].encode("utf-8", "backslashreplace").decode()
+    data = text[:limit].encode("utf-8", "backslashreplace")
+    return data[:limit].decode("utf-8", "ignore")
 
 
-def tail(text: str, limit: int = TRACE_LIMIT) -> str:
-    """The last ``limit`` characters of ``text`` as valid UTF-8."""
-    return plain_text(text[-limit:], limit)
+def tail(text: str, limit: int = TRACE_BYTES) -> str:
+    """The last ``limit`` bytes of ``text`` as valid UTF-8."""
+    data = text[-limit:].encode("utf-8", "backslashreplace")
+    return data[-limit:].decode("utf-8", "ignore")
 
 
 def _plain(value: Any) -> object:

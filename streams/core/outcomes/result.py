@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from numbers import Real
-from typing import cast
+from typing import TypeVar, cast
 
 from streams.core.metric.progress import coerce_number
-from streams.core.metric.text import json_text, plain_text, tail
+from streams.core.metric.text import TRACE_BYTES, json_text, plain_text, shortened_json, tail
 from streams.records import OutcomeStatus
+from streams.records.limits import ID_BYTES, TEXT_BYTES
+
+_V = TypeVar("_V")
 
 UNKNOWN_FAILURE = "Unknown failure"
 INVALID_RESULT = "InvalidResult"
@@ -19,6 +22,8 @@ _MAX_COUNT = 2**53
 _MAX_ENTRIES = 64
 """Entries of metadata and of impact that are kept, so that the record fits into a message."""
 _ENTRY_LIMIT = 1_024
+"""Bytes of a value of metadata."""
+_CUT = "result_cut"
 _KNOWN_KEYS = frozenset(
     {
         "status",
@@ -56,6 +61,37 @@ class HandlerResult:
     quality_score: float | None = None
     confidence_score: float | None = None
     cost_estimate: float | None = None
+
+    def bounded(self, output_bytes: int) -> HandlerResult:
+        """The same within the limits of an outcome; metadata name the fields that were cut."""
+        texts = {
+            "output": None
+            if self.output is None
+            else shortened_json(self.output.encode("utf-8", "backslashreplace"), output_bytes),
+            "error_message": _cut(self.error_message, TEXT_BYTES),
+            "error_type": _cut(self.error_type, ID_BYTES),
+            "stack_trace": None
+            if self.stack_trace is None
+            else tail(self.stack_trace, min(output_bytes, TRACE_BYTES)),
+        }
+        impact = dict(islice(_short_keys(self.impact), _MAX_ENTRIES))
+        metadata = {
+            name: plain_text(value, _ENTRY_LIMIT)
+            for name, value in islice(_short_keys(self.metadata), _MAX_ENTRIES)
+        }
+        parts = {**texts, "impact": impact, "metadata": metadata}
+        cut = [name for name, part in parts.items() if part != getattr(self, name)]
+        if not cut:
+            return self
+        return replace(self, **{**parts, "metadata": {**metadata, _CUT: ", ".join(cut)}})
+
+
+def _cut(text: str | None, limit: int) -> str | None:
+    return None if text is None else plain_text(text, limit)
+
+
+def _short_keys(entries: Mapping[str, _V]) -> Iterator[tuple[str, _V]]:
+    return ((plain_text(key, ID_BYTES), value) for key, value in entries.items())
 
 
 def interpret(returned: object) -> HandlerResult:
@@ -204,7 +240,7 @@ def _mapping(value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         return {}
     items = islice(cast(Mapping[object, object], value).items(), _MAX_ENTRIES)
-    return {plain_text(key, _ENTRY_LIMIT): item for key, item in items}
+    return {plain_text(key, ID_BYTES): item for key, item in items}
 
 
 def _number(value: object) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.core.patterns.detector import Detector, Portrait, Verdict
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait
 from streams.core.patterns.evidence import unusualness
 from streams.core.patterns.state import Incidents, PatternState
 from streams.records import PatternType
@@ -21,10 +21,10 @@ class Anomalies(Detector[Incidents]):
         incidents.last = max(incidents.last, timestamp)
         incidents.value, incidents.expected, incidents.score = value, expected, score
 
-    def judge(self, state: PatternState, trait: Incidents) -> Verdict | None:
-        return Verdict(unusualness(abs(trait.score)), trait.count) if trait.count else None
+    def judge(self, state: PatternState, trait: Incidents) -> PatternMatch | None:
+        return PatternMatch(unusualness(abs(trait.score)), trait.count) if trait.count else None
 
-    def portray(self, name: str, trait: Incidents, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Incidents, verdict: PatternMatch) -> Portrait:
         return Portrait(
             key=(name,),
             description=(f"{name} was {trait.value:.6g} where {trait.expected:.6g} was expected"),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from streams.core.kernel.batch import FloatArray
-from streams.core.patterns.detector import Detector, Portrait, Verdict
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait
 from streams.core.patterns.evidence import certainty, normal_tails
 from streams.core.patterns.state import Pair, PatternState
 from streams.errors import ConfigError
@@ -93,11 +93,11 @@ class Correlations(Detector[Pair]):
 
     kind = PatternType.CORRELATION
 
-    def judge(self, state: PatternState, trait: Pair) -> Verdict | None:
+    def judge(self, state: PatternState, trait: Pair) -> PatternMatch | None:
         if trait.misses >= self.config.retire_after or not trait.count:
             return None
         sign = trait.change > 0
-        return Verdict(trait.certainty, (trait.lag + MAX_LAG) * 2 + sign)
+        return PatternMatch(trait.certainty, (trait.lag + MAX_LAG) * 2 + sign)
 
     def learn(self, pair: Pair, found: Correlation | None, now: int) -> None:
         """The outcome of a comparison."""
@@ -110,7 +110,7 @@ class Correlations(Detector[Pair]):
         pair.level, pair.change, pair.lag = found.level, found.change, found.lag
         pair.certainty = certainty(found.p_value)
 
-    def portray(self, name: str, trait: Pair, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Pair, verdict: PatternMatch) -> Portrait:
         lag, positive = verdict.mark // 2 - MAX_LAG, verdict.mark % 2
         leading, following = trait.first, trait.second
         if lag < 0:

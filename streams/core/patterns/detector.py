@@ -31,7 +31,7 @@ class Origin(NamedTuple):
     correlation_id: str = ""
 
 
-class Verdict(NamedTuple):
+class PatternMatch(NamedTuple):
     """A pattern is there."""
 
     confidence: float
@@ -65,12 +65,12 @@ class Detector(ABC, Generic[T]):
         self.config = config
 
     @abstractmethod
-    def judge(self, state: PatternState, trait: T) -> Verdict | None:
+    def judge(self, state: PatternState, trait: T) -> PatternMatch | None:
         """Whether there is a pattern. Asks less of one that is active, so that it does not
         come and go."""
 
     @abstractmethod
-    def portray(self, name: str, trait: T, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: T, verdict: PatternMatch) -> Portrait:
         """What to say about it; ``name`` is the trait's key in the state."""
 
     def expiry(self, trait: T) -> int:
@@ -112,7 +112,7 @@ class Detector(ABC, Generic[T]):
             return None
         active = known.active and origin.timestamp < self.expiry(trait)
         verdict = self.judge(state, trait) if active else None
-        said = self.portray(name, trait, verdict or Verdict(known.confidence, known.mark))
+        said = self.portray(name, trait, verdict or PatternMatch(known.confidence, known.mark))
         return Pattern(
             entity_id=origin.entity_id,
             entity_type=origin.entity_type,

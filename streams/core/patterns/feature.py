@@ -11,7 +11,7 @@ from streams.core.kernel.batch import FloatArray
 from streams.core.kernel.engine_events import execution_event
 from streams.core.kernel.entity import Entity
 from streams.core.kernel.feature import Feature, Handler, View
-from streams.core.kernel.model_results import Finding, SeriesForecast
+from streams.core.kernel.model_results import Detection, SeriesForecast
 from streams.core.kernel.names import GOAL_STATE, PATTERNS
 from streams.core.kernel.turn import Turn
 from streams.core.patterns.config import PatternConfig
@@ -45,14 +45,14 @@ class Patterns(Feature):
             View("patterns", "patterns of events and metrics", "entity/pattern id", self._rows),
         )
 
-    def on_finding(self, turn: Turn, metric: str, finding: Finding) -> None:
-        if finding.is_anomaly:
+    def on_detection(self, turn: Turn, metric: str, detection: Detection) -> None:
+        if detection.is_anomaly:
             news = self._learner.on_anomaly(
                 turn.edit(PatternState),
                 metric,
-                finding.value,
-                finding.expected,
-                finding.score,
+                detection.value,
+                detection.expected,
+                detection.score,
                 _origin(turn),
             )
             _publish(turn, news)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from streams.core.patterns.detector import Detector, Portrait, Verdict, every
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait, every
 from streams.core.patterns.state import PatternState, Rhythm
 from streams.records import PatternType
 
@@ -32,14 +32,14 @@ class RecurringTasks(Detector[Rhythm]):
             self._learn_gap(rhythm, float(timestamp - rhythm.last))
         rhythm.last = timestamp
 
-    def judge(self, state: PatternState, trait: Rhythm) -> Verdict | None:
+    def judge(self, state: PatternState, trait: Rhythm) -> PatternMatch | None:
         if trait.gaps + 1 < self.config.min_occurrences:
             return None
         limit = self.config.max_variation * (_LEAVE if trait.is_active else 1.0)
         variation = self._variation(trait)
         if variation >= limit:
             return None
-        return Verdict(max(_LEAST_CONFIDENCE, 1 - variation), round(trait.mean))
+        return PatternMatch(max(_LEAST_CONFIDENCE, 1 - variation), round(trait.mean))
 
     def expiry(self, trait: Rhythm) -> int:
         period = trait.mean if trait.gaps else trait.known.mark if trait.known else 0.0
@@ -48,7 +48,7 @@ class RecurringTasks(Detector[Rhythm]):
     def has_moved(self, published: int, mark: int) -> bool:
         return abs(mark - published) > _MOVED * published
 
-    def portray(self, name: str, trait: Rhythm, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Rhythm, verdict: PatternMatch) -> Portrait:
         rhythm = every(verdict.mark)
         return Portrait(
             key=(name,),

@@ -8,7 +8,7 @@ would. Weekdays that have not been seen yet are left out, days without an event 
 from __future__ import annotations
 
 from streams.core.kernel.checks import DAY_MS
-from streams.core.patterns.detector import Detector, Portrait, Verdict
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait
 from streams.core.patterns.evidence import certainty, f_tail
 from streams.core.patterns.state import WEEKDAYS, PatternState, Week
 from streams.records import PatternType
@@ -45,7 +45,7 @@ class WeeklySeason(Detector[Week]):
         week.last = max(week.last, timestamp)
         return closed
 
-    def judge(self, state: PatternState, trait: Week) -> Verdict | None:
+    def judge(self, state: PatternState, trait: Week) -> PatternMatch | None:
         days = sum(trait.days)
         if state.events < self.config.min_season_events or days < _MIN_DAYS:
             return None
@@ -58,12 +58,12 @@ class WeeklySeason(Detector[Week]):
         rates = _rates(trait)
         busiest = max(rates, key=lambda weekday: rates[weekday])
         quietest = min(rates, key=lambda weekday: rates[weekday])
-        return Verdict(certainty(p_value), busiest * WEEKDAYS + quietest)
+        return PatternMatch(certainty(p_value), busiest * WEEKDAYS + quietest)
 
     def expiry(self, trait: Week) -> int:
         return trait.last + WEEKDAYS * DAY_MS * self.config.retire_after
 
-    def portray(self, name: str, trait: Week, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Week, verdict: PatternMatch) -> Portrait:
         busiest, quietest = divmod(verdict.mark, WEEKDAYS)
         rates = _rates(trait)
         return Portrait(

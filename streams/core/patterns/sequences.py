@@ -7,7 +7,7 @@ The session is named by metadata, else the user, else the chain of records (``co
 
 from __future__ import annotations
 
-from streams.core.patterns.detector import Detector, Portrait, Verdict
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait
 from streams.core.patterns.evidence import binomial_bound
 from streams.core.patterns.state import PatternState, Sequence, Track
 from streams.records import PatternType
@@ -55,7 +55,7 @@ class Workflows(Detector[Sequence]):
             ended |= self._count(state, state.tracks.pop(next(iter(state.tracks))))
         return ended
 
-    def judge(self, state: PatternState, trait: Sequence) -> Verdict | None:
+    def judge(self, state: PatternState, trait: Sequence) -> PatternMatch | None:
         if trait.count < self.config.min_sequence_count:
             return None
         if state.events < self.config.min_sequence_events and trait.count < _CLEAR_COUNT:
@@ -65,9 +65,9 @@ class Workflows(Detector[Sequence]):
             return None
         if not trait.is_active and self._p_value(state, trait) > self.config.significance:
             return None
-        return Verdict(min(_MOST, share), 0)
+        return PatternMatch(min(_MOST, share), 0)
 
-    def portray(self, name: str, trait: Sequence, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Sequence, verdict: PatternMatch) -> Portrait:
         path = " -> ".join(trait.steps)
         return Portrait(
             key=trait.steps,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from streams.core.kernel.checks import DAY_MS
-from streams.core.patterns.detector import Detector, Portrait, Verdict
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait
 from streams.core.patterns.evidence import binomial_tail, certainty
 from streams.core.patterns.state import HOURS, Day, PatternState
 from streams.records import PatternType
@@ -47,7 +47,7 @@ class DailySpikes(Detector[Day]):
             trait.last = max(trait.last, timestamp)
         return closed
 
-    def judge(self, state: PatternState, trait: Day) -> Verdict | None:
+    def judge(self, state: PatternState, trait: Day) -> PatternMatch | None:
         if trait.count < self.config.min_spike_events or trait.blocks < _MIN_BLOCKS:
             return None
         limit = self.config.significance * (_LEAVE if trait.is_active else 1.0)
@@ -60,12 +60,12 @@ class DailySpikes(Detector[Day]):
             if p_value <= limit:
                 mark |= 1 << hour
                 weakest = max(weakest, p_value)
-        return Verdict(certainty(weakest), mark) if mark else None
+        return PatternMatch(certainty(weakest), mark) if mark else None
 
     def expiry(self, trait: Day) -> int:
         return trait.last + DAY_MS * self.config.retire_after
 
-    def portray(self, name: str, trait: Day, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Day, verdict: PatternMatch) -> Portrait:
         hours = [hour for hour in range(HOURS) if verdict.mark >> hour & 1]
         clock = ", ".join(f"{hour:02}:00" for hour in hours)
         return Portrait(

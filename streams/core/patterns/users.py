@@ -8,7 +8,7 @@ of later active hours that fell inside, counted before they were learned.
 
 from __future__ import annotations
 
-from streams.core.patterns.detector import Detector, Portrait, Verdict
+from streams.core.patterns.detector import Detector, PatternMatch, Portrait
 from streams.core.patterns.state import HOURS, Habits, PatternState
 from streams.records import PatternType
 
@@ -51,13 +51,13 @@ class UserHabits(Detector[Habits]):
         habits.hours[hour] += 1
         return True
 
-    def judge(self, state: PatternState, trait: Habits) -> Verdict | None:
+    def judge(self, state: PatternState, trait: Habits) -> PatternMatch | None:
         if trait.tries < _MIN_TRIES or not 0 < trait.width <= _WIDEST:
             return None
         confidence = (trait.fits + 1) / (trait.tries + 2)
         if confidence < (_LEAVE if trait.is_active else _ENTER):
             return None
-        return Verdict(confidence, trait.start * HOURS + trait.width)
+        return PatternMatch(confidence, trait.start * HOURS + trait.width)
 
     def has_moved(self, published: int, mark: int) -> bool:
         start, width = divmod(mark, HOURS)
@@ -65,7 +65,7 @@ class UserHabits(Detector[Habits]):
         shift = (start - old_start + HOURS // 2) % HOURS - HOURS // 2
         return abs(shift) + abs(shift + width - old_width) >= _MOVED
 
-    def portray(self, name: str, trait: Habits, verdict: Verdict) -> Portrait:
+    def portray(self, name: str, trait: Habits, verdict: PatternMatch) -> Portrait:
         start, width = divmod(verdict.mark, HOURS)
         hours = f"{start:02}:00-{(start + width) % HOURS:02}:00"
         common = sorted(trait.types.items(), key=lambda item: (-item[1], item[0]))

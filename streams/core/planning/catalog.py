@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from streams.core.planning.composition import is_chain, shortest_chain
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.plan import Proposal, largest
+from streams.core.planning.plan import PlanCandidate, largest
 from streams.records import Direction, Goal, GoalOrigin, PlanStep
 
 _UNKNOWN = ActionSpec()
 """What is assumed of an action type that the catalogue lacks: it may not run unattended."""
 
 
-def proposals(goal: Goal, actions: Mapping[str, ActionSpec]) -> list[Proposal]:
+def candidates(goal: Goal, actions: Mapping[str, ActionSpec]) -> list[PlanCandidate]:
     """Candidates for ``goal`` out of the catalogue ``actions``, in the order of their action types.
 
     Actions that a user or a loop named are taken as they are, in their order: one candidate. Any
@@ -57,12 +57,12 @@ def _may_help(effect: float | None, goal: Goal) -> bool:
     return not goal.gap or effect * goal.gap > 0
 
 
-def _proposal(goal: Goal, names: Sequence[str], actions: Mapping[str, ActionSpec]) -> Proposal:
+def _proposal(goal: Goal, names: Sequence[str], actions: Mapping[str, ActionSpec]) -> PlanCandidate:
     specs = [actions.get(name, _UNKNOWN) for name in names]
     effects = [
         spec.effect[goal.target_metric] for spec in specs if goal.target_metric in spec.effect
     ]
-    return Proposal(
+    return PlanCandidate(
         name="+".join(names),
         steps=tuple(_step(goal, name, spec) for name, spec in zip(names, specs, strict=True)),
         effect=sum(effects) if effects else None,

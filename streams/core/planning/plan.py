@@ -17,7 +17,7 @@ _decoder = msgspec.json.Decoder(dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class PlanCandidate:
     """A candidate that the policy may choose: steps that are carried out in this order."""
 
     name: str
@@ -91,7 +91,7 @@ def _unreadable(text: str) -> InvalidRecord:
 
 def make_plan(  # noqa: PLR0913 - what was found out about a plan, each by a module of its own
     goal: Goal,
-    proposal: Proposal,
+    proposal: PlanCandidate,
     *,
     plan_id: str,
     now: int,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.core.metric.progress import distance
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.records import Goal
 
 
@@ -19,7 +19,7 @@ from streams.records import Goal
 class Simulated:
     """What one candidate would do."""
 
-    proposal: Proposal
+    proposal: PlanCandidate
     effect: float | None
     """Change that was assumed, in the metric's unit; None where nothing is known: taken as 0."""
     shortfall: float
@@ -29,7 +29,7 @@ class Simulated:
 
 
 def rank(
-    proposals: Iterable[Proposal],
+    candidates: Iterable[PlanCandidate],
     path: Sequence[float],
     goal: Goal,
     *,
@@ -48,7 +48,7 @@ def rank(
     effects = learned or {}
     results = [
         _simulate(each, effects.get(each.name, each.effect), path, goal, delay_steps)
-        for each in proposals
+        for each in candidates
     ]
     return sorted(
         results, key=lambda each: (each.shortfall, each.proposal.cost, each.proposal.name)
@@ -56,7 +56,7 @@ def rank(
 
 
 def _simulate(
-    proposal: Proposal,
+    proposal: PlanCandidate,
     effect: float | None,
     path: Sequence[float],
     goal: Goal,

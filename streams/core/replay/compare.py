@@ -44,7 +44,7 @@ def replay(recorded: Recorded, config: CoreConfig) -> Iterator[Decision]:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DecisionDiff:
     """One decision, made at the same record, that came out otherwise."""
 
     recorded: Decision
@@ -58,7 +58,7 @@ class Comparison:
     """Lists are in the order in which the decisions were made."""
 
     same: int = 0
-    changed: list[Change] = field(default_factory=list[Change])
+    changed: list[DecisionDiff] = field(default_factory=list[DecisionDiff])
     missing: list[Decision] = field(default_factory=list[Decision])
     """Recorded, and not made in the replay."""
     extra: list[Decision] = field(default_factory=list[Decision])
@@ -113,7 +113,7 @@ def compare(
         elif encoded(before) == encoded(after):
             found.same += 1
         else:
-            found.changed.append(Change(before, after, _differing(before, after)))
+            found.changed.append(DecisionDiff(before, after, _differing(before, after)))
     return found
 
 

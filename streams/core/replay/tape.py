@@ -47,6 +47,7 @@ class Tape:
             keys=rows.keys[start:end],
             entity_types=_sliced(rows.entity_types, start, end),
             correlation_ids=_sliced(rows.correlation_ids, start, end),
+            written=None if rows.written is None else rows.written[start:end],
         )
 
 

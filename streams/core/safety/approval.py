@@ -11,6 +11,9 @@ from msgspec.structs import replace
 from streams.core.safety.config import SafetyConfig
 from streams.records import Plan, PlanStatus, StepStatus
 
+UNANSWERED = "nobody approved it in time"
+"""Reason of a plan that was given up."""
+
 
 class ApprovalProblem(StrEnum):
     """Stable codes of why a plan was neither approved nor rejected."""
@@ -95,7 +98,7 @@ def expire(plan: Plan, now: int) -> Plan:
     """The plan as cancelled when nobody answered in time; else the same object."""
     if not awaits_approval(plan) or not _is_over(plan, now):
         return plan
-    return _cancelled(plan, now, "nobody approved it in time")
+    return _cancelled(plan, now, UNANSWERED)
 
 
 def approvers(names: Iterable[str]) -> tuple[str, ...]:

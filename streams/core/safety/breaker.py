@@ -1,8 +1,8 @@
 """Nothing more is begun when acts do not do what they should.
 
-The circuit breaker of Nygard's "Release It!", fed by what Dhalion measures: whether an act helped.
-It opens when too many of the latest acts did not, stays open for a while, and then lets one act
-through; what becomes of that one closes it or opens it again.
+The circuit breaker of Nygard's "Release It!", fed by what Dhalion measures: whether an action
+helped. It opens when too many of the latest acts did not, stays open for a while, and then lets
+one plan through; what becomes of that one closes it or opens it again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def status(state: SafetyState, now: int) -> BreakerStatus:
 def note_verification(
     state: SafetyState, helped: bool | None, now: int, config: SafetyConfig
 ) -> None:
-    """Count what became of an act. None, where that could not be told, is neither."""
+    """Count what became of an action. None, where that could not be told, is neither."""
     if state.on_trial:
         _end_trial(state, helped, now, config)
     elif helped is not None and state.breaker_open_until is None:
@@ -42,9 +42,9 @@ def note_verification(
 
 
 def begin_trial(state: SafetyState, config: SafetyConfig, now: int) -> None:
-    """An act begins: when it is the one to be tried, no other may until it is verified.
+    """An action begins: when it is the one to be tried, no other may until it is verified.
 
-    An act whose effect is never learned holds the others no longer than the breaker would.
+    An action whose effect is never learned holds the others no longer than the breaker would.
     """
     if status(state, now) is BreakerStatus.HALF_OPEN:
         state.on_trial = True

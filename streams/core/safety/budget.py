@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.core.safety import breaker
 from streams.core.safety.config import SafetyConfig
-from streams.core.safety.state import Act, SafetyState
+from streams.core.safety.state import SafetyState, StartedPlan
 
 
 class Usage(NamedTuple):
@@ -19,7 +19,7 @@ class Usage(NamedTuple):
     """When the next act fits, ms; None when one fits now."""
 
 
-def note_act(
+def note_start(
     state: SafetyState,
     *,
     target: str,
@@ -39,12 +39,12 @@ def note_act(
     if any(act.plan_id == plan_id for act in state.acts):
         return
     share = share_of_scale(change, scale) or 0.0
-    act = Act(at=now, target=target, change=share, plan_id=plan_id)
+    act = StartedPlan(at=now, target=target, change=share, plan_id=plan_id)
     recent = [*_recent(state, config, now), act]
     recent.sort(key=lambda each: each.at)
     state.acts = recent[-config.acts_per_window :]
-    latest = state.last_acts | {target: max(now, state.last_acts.get(target, now))}
-    state.last_acts = {
+    latest = state.last_starts | {target: max(now, state.last_starts.get(target, now))}
+    state.last_starts = {
         name: at for name, at in sorted(latest.items()) if at > now - config.cooldown_ms
     }
     breaker.begin_trial(state, config, now)
@@ -60,7 +60,7 @@ def usage(state: SafetyState, config: SafetyConfig, now: int) -> Usage:
 
 def cooldown_over_at(state: SafetyState, target: str, config: SafetyConfig, now: int) -> int | None:
     """When the next plan for the metric may begin, ms; None when it may now."""
-    last = state.last_acts.get(target)
+    last = state.last_starts.get(target)
     if last is None or last + config.cooldown_ms <= now:
         return None
     return last + config.cooldown_ms
@@ -96,6 +96,6 @@ def share_of_scale(change: float | None, scale: float | None) -> float | None:
     return share if math.isfinite(share) else None
 
 
-def _recent(state: SafetyState, config: SafetyConfig, now: int) -> list[Act]:
+def _recent(state: SafetyState, config: SafetyConfig, now: int) -> list[StartedPlan]:
     """Acts of the window that ends now, oldest first."""
     return [act for act in state.acts if act.at > now - config.window_ms]

@@ -68,7 +68,7 @@ def goal_type_names() -> tuple[str, ...]:
 class SafetyConfig:
     """All times in ms of event time; all limits hold for one entity.
 
-    The list of limits follows Shoreline's (acts per hour, size of one act, allow list, breaker)
+    The list of limits follows Shoreline's (acts per hour, size of one plan, allow list, breaker)
     and the stabilisation window and rate policies of the Kubernetes autoscaler.
     """
 

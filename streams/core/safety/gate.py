@@ -1,7 +1,7 @@
 """Whether a plan may begin: every check that stands between a choice and its first step.
 
 Asked when a plan is made, and again when it would begin; a plan that begins is noted with
-``budget.note_act``. The checks stand in this order: stops, mode, trust in the forecasts, what
+``budget.note_start``. The checks stand in this order: stops, mode, trust in the forecasts, what
 passes by itself (``later``), what a person has to decide (``await_approval``). So nobody is asked
 to approve what could not begin anyway.
 """
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streams.core.kernel.checks import MINUTE_MS
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.core.safety import breaker, budget
 from streams.core.safety.approval import approvers, is_approved
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
 from streams.core.safety.trust import low_coverage
-from streams.records import Goal
+from streams.records import CauseKind, Goal
 
 
 class GateDecision(StrEnum):
@@ -37,11 +37,11 @@ class GateDecision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ActRequest:
+class StartRequest:
     """A plan that would begin."""
 
     goal: Goal
-    proposal: Proposal
+    proposal: PlanCandidate
     mode: Mode
     """As ``effective_mode`` says."""
     coverage: float | None = None
@@ -60,7 +60,7 @@ class ActRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateResult:
     decision: GateDecision
     reason: str
     """What is in the way, how much of it there is, the limit and what to do; empty for allow."""
@@ -70,12 +70,12 @@ class Verdict:
     """Stable name of what decided, e.g. budget; empty for allow."""
 
 
-ALLOWED = Verdict(GateDecision.ALLOW, "")
+ALLOWED = GateResult(GateDecision.ALLOW, "")
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    request: ActRequest
+    request: StartRequest
     state: SafetyState
     controls: Controls
     config: SafetyConfig
@@ -90,16 +90,16 @@ class _Case:
         """Expected change as a share of the scale; 0 when it is not known."""
         return budget.share_of_scale(self.request.expected_change, self.request.scale) or 0.0
 
-    def later(self, check: str, reason: str, until: int | None) -> Verdict:
+    def later(self, check: str, reason: str, until: int | None) -> GateResult:
         """``until`` is named in the reason, too."""
         if until is not None:
             reason = f"{reason}; wait {(until - self.now) / MINUTE_MS:.3g} min"
-        return Verdict(GateDecision.LATER, reason, until, check)
+        return GateResult(GateDecision.LATER, reason, until, check)
 
 
 def judge(
-    request: ActRequest, state: SafetyState, controls: Controls, config: SafetyConfig, now: int
-) -> Verdict:
+    request: StartRequest, state: SafetyState, controls: Controls, config: SafetyConfig, now: int
+) -> GateResult:
     """What may be done with a plan now. The first check that objects decides.
 
     A person's approval stands for the mode, the allow list, the size of one step and the trust in
@@ -114,39 +114,39 @@ def judge(
     return ALLOWED
 
 
-def _stops(case: _Case) -> Verdict | None:
+def _stops(case: _Case) -> GateResult | None:
     if case.controls.killed:
         reason = f"kill switch is on: {case.controls.killed}; put it back to go on"
-        return Verdict(GateDecision.REFUSE, reason, check="kill_switch")
+        return GateResult(GateDecision.REFUSE, reason, check="kill_switch")
     if not case.controls.running:
-        return Verdict(GateDecision.REFUSE, "the agent is stopped; start it", check="stopped")
+        return GateResult(GateDecision.REFUSE, "the agent is stopped; start it", check="stopped")
     return None
 
 
-def _mode(case: _Case) -> Verdict | None:
+def _mode(case: _Case) -> GateResult | None:
     mode = case.request.mode
     reason = f"mode is {mode.value}, acting needs {Mode.APPROVE.value} or {Mode.ACT.value}"
     remedy = "set the mode to let plans run"
     if mode is Mode.OBSERVE:
-        return Verdict(GateDecision.REFUSE, f"{reason}; {remedy}", check="mode")
+        return GateResult(GateDecision.REFUSE, f"{reason}; {remedy}", check="mode")
     if mode is Mode.RECOMMEND:
-        return Verdict(GateDecision.RECOMMEND, f"{reason}; {remedy}", check="mode")
+        return GateResult(GateDecision.RECOMMEND, f"{reason}; {remedy}", check="mode")
     return None
 
 
-def _trust(case: _Case) -> Verdict | None:
+def _trust(case: _Case) -> GateResult | None:
     request = case.request
     if request.mode is not Mode.ACT or request.coverage is None or _is_approved(case):
         return None
     reason = low_coverage(request.coverage, request.promised, case.config)
-    return Verdict(GateDecision.RECOMMEND, reason, check="coverage") if reason else None
+    return GateResult(GateDecision.RECOMMEND, reason, check="coverage") if reason else None
 
 
-def _breaker(case: _Case) -> Verdict | None:
+def _breaker(case: _Case) -> GateResult | None:
     if breaker.status(case.state, case.now) is not breaker.BreakerStatus.OPEN:
         return None
     reason = (
-        "an act is being tried after too many that did not help"
+        "an action is being tried after too many that did not help"
         if case.state.on_trial
         else f"breaker is open: {case.config.breaker_failures} of the latest "
         f"{case.config.breaker_of} acts did not help (safety.breaker_failures)"
@@ -154,7 +154,7 @@ def _breaker(case: _Case) -> Verdict | None:
     return case.later("breaker", reason, case.state.breaker_open_until)
 
 
-def _in_flight(case: _Case) -> Verdict | None:
+def _in_flight(case: _Case) -> GateResult | None:
     if case.target not in case.request.in_flight:
         return None
     reason = (
@@ -164,7 +164,7 @@ def _in_flight(case: _Case) -> Verdict | None:
     return case.later("in_flight", reason, None)
 
 
-def _cooldown(case: _Case) -> Verdict | None:
+def _cooldown(case: _Case) -> GateResult | None:
     until = budget.cooldown_over_at(case.state, case.target, case.config, case.now)
     if until is None:
         return None
@@ -177,7 +177,7 @@ def _cooldown(case: _Case) -> Verdict | None:
     return case.later("cooldown", reason, until)
 
 
-def _budget(case: _Case) -> Verdict | None:
+def _budget(case: _Case) -> GateResult | None:
     used = budget.usage(case.state, case.config, case.now)
     if used.free_at is None:
         return None
@@ -188,7 +188,7 @@ def _budget(case: _Case) -> Verdict | None:
     return case.later("budget", reason, used.free_at)
 
 
-def _window_change(case: _Case) -> Verdict | None:
+def _window_change(case: _Case) -> GateResult | None:
     until = budget.change_fits_at(case.state, case.target, case.share, case.config, case.now)
     if until is None:
         return None
@@ -201,7 +201,7 @@ def _window_change(case: _Case) -> Verdict | None:
     return case.later("window_change", reason, until)
 
 
-def _approval(case: _Case) -> Verdict | None:
+def _approval(case: _Case) -> GateResult | None:
     if _is_approved(case):
         return None
     check, why = _needs_approval(case)
@@ -211,7 +211,7 @@ def _approval(case: _Case) -> Verdict | None:
     names = approvers(case.request.approved_by)
     have = f"approved by {', '.join(names)}" if names else "nobody has approved it"
     reason = f"{why}; {have}, {who} must approve it"
-    return Verdict(GateDecision.AWAIT_APPROVAL, reason, check=check)
+    return GateResult(GateDecision.AWAIT_APPROVAL, reason, check=check)
 
 
 def _needs_approval(case: _Case) -> tuple[str, str]:
@@ -219,6 +219,8 @@ def _needs_approval(case: _Case) -> tuple[str, str]:
     proposal, config = case.request.proposal, case.config
     if not proposal.reversible:
         return "irreversible", f"{proposal.name} cannot be undone"
+    if case.request.goal.cause_kind is CauseKind.EVENT:
+        return "goal_state", "its goal came with an event"
     if not proposal.unattended:
         why = f"{proposal.name} is not on the allow list (actions.*.unattended)"
         return "allow_list", why
@@ -247,7 +249,7 @@ def _is_approved(case: _Case) -> bool:
     )
 
 
-_CHECKS: tuple[Callable[[_Case], Verdict | None], ...] = (
+_CHECKS: tuple[Callable[[_Case], GateResult | None], ...] = (
     _stops,
     _mode,
     _trust,

@@ -8,7 +8,7 @@ from streams.core.kernel.slices import Slice
 from streams.core.safety.modes import Controls
 
 
-class Act(msgspec.Struct, array_like=True, frozen=True):
+class StartedPlan(msgspec.Struct, array_like=True, frozen=True):
     """A plan that began."""
 
     at: int
@@ -21,20 +21,20 @@ class Act(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SafetyState(Slice, kw_only=True):
-    """Mutable; changed by ``note_act``, ``note_verification`` and commands alone."""
+    """Mutable; changed by ``note_start``, ``note_verification`` and commands alone."""
 
     slice_name = "safety"
 
     controls: Controls = Controls()
     """What operators set for this entity; for everybody in the state of the entity ``*``."""
 
-    acts: list[Act] = []
+    acts: list[StartedPlan] = []
     """Those of the budget's window, oldest first."""
-    last_acts: dict[str, int] = {}
+    last_starts: dict[str, int] = msgspec.field(default_factory=dict[str, int], name="last_acts")
     """Target metric to the beginning of the latest plan for it, ms, while its cooldown lasts."""
     verdicts: list[bool] = []
     """Whether the latest acts helped, oldest first; those that could not be told are left out."""
     breaker_open_until: int | None = None
-    """None while the breaker is closed; a moment that has passed means that one act is tried."""
+    """None while the breaker is closed; a moment that has passed means that one plan is tried."""
     on_trial: bool = False
-    """Whether that one act has begun and is not verified yet."""
+    """Whether that one plan has begun and is not verified yet."""

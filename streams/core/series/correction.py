@@ -69,7 +69,7 @@ class Correction(Feature):
             return
         regression = self._open(turn.entity, metric, config)
         regression.observe(
-            turn.now,
+            reading.measured_at,
             forecast.step_ms,
             reading.value,
             [float(forecast.mean[anchor - 1]) for anchor in config.anchors],

@@ -7,17 +7,28 @@ from dataclasses import replace
 
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.kernel.batch import FloatArray, series_key
+from streams.core.kernel.clocks import TimeConfig
 from streams.core.kernel.entity import Entity
 from streams.core.kernel.model_results import Quality, SeriesForecast
 from streams.core.series.correction import Correction, Move
 from streams.core.series.store import SeriesStore
 
+_ENOUGH = 5
+"""Values from which on one long gap does not pass for the step."""
+
 
 class SeriesReader:
     """Opens readings of the series of one partition."""
 
-    def __init__(self, config: ForecastConfig, series: SeriesStore, correction: Correction) -> None:
+    def __init__(
+        self,
+        config: ForecastConfig,
+        time: TimeConfig,
+        series: SeriesStore,
+        correction: Correction,
+    ) -> None:
         self.config = config
+        self.time = time
         self.series = series
         self.correction = correction
 
@@ -61,6 +72,14 @@ class Reading:
     @property
     def step_ms(self) -> int:
         return self._reader.series.bank.step_ms(self._row)
+
+    @property
+    def after_silence(self) -> bool:
+        is_known = self._reader.series.bank.points(self._row) >= _ENOUGH
+        return int(self._hot("gap")) > self._reader.time.stale_ms(self.step_ms if is_known else 0)
+
+    def is_stale(self, now: int) -> bool:
+        return now - self.measured_at > self._reader.time.stale_ms(self.step_ms)
 
     def recent(self) -> FloatArray:
         if self._recent is None:

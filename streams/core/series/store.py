@@ -25,11 +25,13 @@ from streams.records import Direction
 HOT_VERSION = 1
 NO_OFFSET = -1
 ALWAYS_DUE, NEVER_DUE = 0, int(np.iinfo(np.int64).max)
-"""Before every event time, so that each value is analysed, also one that is not in order."""
+"""Before every time, so that each value is analysed, also one that is not in order."""
 
 HOT = np.dtype(
     [
-        ("version", "<i8"),
+        ("version", "<i2"),
+        ("beyond", "<i2"),
+        ("gap", "<i4"),
         ("offset", "<i8"),
         ("count", "<i8"),
         ("timestamp", "<i8"),
@@ -39,14 +41,18 @@ HOT = np.dtype(
         ("baseline", "<f8"),
     ]
 )
-"""Stored layout of a hot row. ``due``: when (event time) it is analysed next."""
+"""Stored layout of a hot row. ``beyond``: 1 from where the value passes its limit until it is well
+inside again. ``gap``: event time between the newest two values, ms. ``timestamp``: event time of
+the newest value; ``due``: when (decision time) it is analysed next. Release 0.1.0 had zeros in
+place of the first two of these."""
+LONGEST_GAP_MS = int(np.iinfo(np.int32).max)
 
 _FRESH = np.array(
-    [(HOT_VERSION, NO_OFFSET, 0, 0, 0, np.nan, np.nan, np.nan)],
+    [(HOT_VERSION, 0, 0, NO_OFFSET, 0, 0, 0, np.nan, np.nan, np.nan)],
     dtype=HOT,
 )[0]
 _FRESH_BYTES = _FRESH.tobytes()
-_OFFSET_BYTES = 8
+_NUMBER_BYTES = 8
 _INITIAL_ROWS = 1024
 FORECASTS_KEPT = 4096
 """Forecasts kept until their series learn; beyond that all are made anew."""
@@ -79,6 +85,8 @@ class SeriesStore:
         self._forecasts: dict[_Asked, tuple[int, SeriesForecast | None]] = {}
         self.hot: NDArray[np.void] = np.empty(0, HOT)
         self.model_offset: IntArray = np.empty(0, np.int64)
+        self.model_newest: IntArray = np.empty(0, np.int64)
+        """Event time of the newest value that the models have learned; 0 for none."""
         self.unsaved_since: IntArray = np.empty(0, np.int64)
         """Offset of the first metric that the stored model lacks; NO_OFFSET when none."""
         self.upper = np.empty(0)
@@ -142,12 +150,6 @@ class SeriesStore:
         if row is not None:
             self.watched[row] = watched
 
-    def crossed(self, row: int) -> bool:
-        """Whether the newest value is beyond the metric's limit and the one before was not."""
-        low, high = self.lower[row], self.upper[row]
-        last, previous = self.hot["last"][row], self.hot["previous"][row]
-        return bool((last > high and not previous > high) or (last < low and not previous < low))
-
     def first_due(self, row: int, timestamp: int) -> int:
         """When a series that starts now is first analysed: spread over the interval by its key."""
         interval = self._config.interval_ms
@@ -170,21 +172,38 @@ class SeriesStore:
             self._grow(max(len(self.keys) * 2, _INITIAL_ROWS))
         rows = [self._free.pop() for _ in keys]
         pairs = [split_series_key(key) for key in keys]
-        for row, key, (entity, metric), model in zip(rows, keys, pairs, model_values, strict=True):
-            self._rows[key] = row
-            self.keys[row], self.entities[row], self.metrics[row] = key, entity, metric
-            self.model_offset[row] = NO_OFFSET if model is None else self._load_model(row, model)
         limits = [self._limits(metric) for _, metric in pairs]
         self.lower[rows], self.upper[rows] = np.array(limits).T
         self.hot[rows] = _decode_hot([_FRESH_BYTES if hot is None else hot for hot in hot_values])
+        self._upgrade(np.array(rows))
+        for row, key, (entity, metric), model in zip(rows, keys, pairs, model_values, strict=True):
+            self._rows[key] = row
+            self.keys[row], self.entities[row], self.metrics[row] = key, entity, metric
+            self.model_offset[row], self.model_newest[row] = NO_OFFSET, 0
+            if model is not None:
+                self._load_model(row, model)
         self.unsaved_since[rows] = NO_OFFSET
         self._dirty[rows] = False
         self.watched[rows] = self._are_watched(pairs)
 
-    def _load_model(self, row: int, data: bytes) -> int:
-        if self.bank.load(row, data[_OFFSET_BYTES:]):
+    def _upgrade(self, rows: IntArray) -> None:
+        """Release 0.1.0 took a value for one that passes its limit wherever that before it was
+        inside."""
+        old = rows[(self.hot["gap"][rows] == 0) & (self.hot["count"][rows] > 1)]
+        last = self.hot["last"][old]
+        self.hot["beyond"][old] = (last > self.upper[old]) | (last < self.lower[old])
+
+    def _load_model(self, row: int, data: bytes) -> None:
+        """See ``take_models``; release 0.1.0 stored the offset alone, not negative."""
+        offset, size = _number(data), _NUMBER_BYTES
+        if offset < 0:
+            offset, size = ~offset, 2 * _NUMBER_BYTES
+            self.model_newest[row] = _number(data[_NUMBER_BYTES:])
+        elif self.hot["offset"][row] <= offset:
+            self.model_newest[row] = self.hot["timestamp"][row]
+        self.model_offset[row] = offset
+        if self.bank.load(row, data[size:]):
             self.rewarmed.append(self.keys[row])
-        return int.from_bytes(data[:_OFFSET_BYTES], "little", signed=True)
 
     def _limits(self, metric: str) -> tuple[float, float]:
         limit = self._known.limit(metric)
@@ -201,6 +220,7 @@ class SeriesStore:
         self.metrics += [""] * extra
         self.hot = np.concatenate([self.hot, np.full(extra, _FRESH, HOT)])
         self.model_offset = _extend(self.model_offset, extra, NO_OFFSET)
+        self.model_newest = _extend(self.model_newest, extra, 0)
         self.unsaved_since = _extend(self.unsaved_since, extra, NO_OFFSET)
         self.upper = np.concatenate([self.upper, np.full(extra, np.inf)])
         self.lower = np.concatenate([self.lower, np.full(extra, -np.inf)])
@@ -214,8 +234,11 @@ class SeriesStore:
     def mark_hot(self, rows: IntArray) -> None:
         self._dirty[rows] = True
 
-    def mark_learned(self, rows: IntArray, first_offsets: IntArray, last_offsets: IntArray) -> None:
-        """Models of ``rows`` (each once) learned metrics between these offsets."""
+    def mark_learned(
+        self, rows: IntArray, first_offsets: IntArray, last_offsets: IntArray, newest: IntArray
+    ) -> None:
+        """Models of ``rows`` (each once) learned metrics between these offsets, the last one of
+        the event time ``newest``."""
         clean = rows[self.unsaved_since[rows] == NO_OFFSET]
         if clean.size == rows.size:
             self.unsaved_since[rows] = first_offsets
@@ -223,6 +246,7 @@ class SeriesStore:
             fresh = self.unsaved_since[rows] == NO_OFFSET
             self.unsaved_since[rows[fresh]] = first_offsets[fresh]
         self.model_offset[rows] = last_offsets
+        self.model_newest[rows] = newest
 
     def take_hot(self) -> list[Write]:
         """Rows changed since the last call, in their stored form."""
@@ -237,18 +261,22 @@ class SeriesStore:
         ]
 
     def take_models(self, budget: int | None) -> list[Write]:
-        """Models that changed, longest unsaved first, until ``budget`` bytes (None: all)."""
+        """Models that changed, longest unsaved first, until ``budget`` bytes (None: all).
+
+        Stored is the offset of their last metric, with all bits turned so that it is negative,
+        then the event time of that, then what the bank writes.
+        """
         rows = np.flatnonzero(self.unsaved_since != NO_OFFSET)
         rows = rows[np.argsort(self.unsaved_since[rows], kind="stable")]
         writes: list[Write] = []
         spent = 0
         dump, keys = self.bank.dump, self.keys
         each: list[int] = rows.tolist()
-        offsets: list[int] = self.model_offset[rows].tolist()
-        for row, offset in zip(each, offsets, strict=True):
+        heads = np.column_stack([~self.model_offset[rows], self.model_newest[rows]]).astype("<i8")
+        for row, head in zip(each, heads, strict=True):
             if budget is not None and spent >= budget:
                 break
-            value = offset.to_bytes(_OFFSET_BYTES, "little", signed=True) + dump(row)
+            value = head.tobytes() + dump(row)
             spent += len(value)
             writes.append(Write(keys[row].encode(), value))
         self.unsaved_since[rows[: len(writes)]] = NO_OFFSET
@@ -280,6 +308,10 @@ class SeriesStore:
             self.bank.reset(row)
         self._free.extend(rows.tolist())
         return int(rows.size)
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data[:_NUMBER_BYTES], "little", signed=True)
 
 
 def _extend(column: IntArray, extra: int, value: int) -> IntArray:

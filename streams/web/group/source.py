@@ -12,6 +12,7 @@ from streams.core.kernel.model_results import RunningAccuracy, SeriesForecast
 from streams.core.patterns.learner import Analysis
 from streams.records import Event, Record
 from streams.runtime.publisher import Written
+from streams.runtime.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,13 @@ class AutonomySource(Protocol):
 
     def known_commands(self) -> Mapping[str, CommandSpec[Any]]:
         """Commands that the worker's features understand, by name."""
+        ...
+
+    async def result(
+        self, logical: str, partition: int, offset: int, seconds: float
+    ) -> Result | None:
+        """What became of a record of an owned partition of ``commands`` or ``goals``; None when
+        that is not known within ``seconds``."""
         ...
 
     async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:

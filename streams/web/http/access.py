@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ class Caller(NamedTuple):
     name: str
     """Of the person or service."""
     role: Role
+    patience: float = 0.0
+    """Seconds for which the answer may wait for the effect."""
 
 
 ANYBODY = Caller("", Role.VIEWER)
@@ -35,12 +38,25 @@ not tell people apart."""
 CALLER = "goalstream.caller"
 """Where the scope of a request says who asks."""
 
+PATIENCE, PATIENCE_MAX = 10.0, 60.0
+"""Seconds for which an answer waits for the effect: usually, and at most."""
+_WAIT = re.compile(r"(?:^|[,;]) *wait *= *([0-9]{1,4})(?![0-9])", re.IGNORECASE)
+_NO_WAIT = re.compile(r"(?:^|[,;]) *respond-async(?![\w-])", re.IGNORECASE)
 _Stamp = tuple[int, int, int]
 
 
 def caller_of(request: Request) -> Caller:
     """Who asks; the guard has put it there."""
     return request.scope[CALLER]
+
+
+def patience_of(preferences: str) -> float:
+    """Seconds that a caller waits, from a header ``Prefer`` (RFC 7240): ``wait=N``, or none for
+    ``respond-async``; what is not understood counts as absent, as the RFC wants."""
+    if _NO_WAIT.search(preferences):
+        return 0.0
+    found = _WAIT.search(preferences)
+    return min(float(found[1]), PATIENCE_MAX) if found else PATIENCE
 
 
 class Tokens:

@@ -8,7 +8,7 @@ import re
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from streams.web.http.access import ANYBODY, CALLER, Caller, Tokens
+from streams.web.http.access import ANYBODY, CALLER, Caller, Tokens, patience_of
 from streams.web.http.errors import Refused, refusal
 from streams.web.http.options import LOOPBACK_NAMES, WebOptions
 
@@ -54,7 +54,8 @@ class Guard:
             )
         scope[CALLER] = ANYBODY
         if self._tokens.needed and scope["path"] not in OPEN_PATHS:
-            scope[CALLER] = self._caller(scope)
+            patience = patience_of(", ".join(_header(scope, b"prefer")))
+            scope[CALLER] = self._caller(scope)._replace(patience=patience)
 
     def _check_host(self, scope: Scope) -> None:
         # A web page that rebinds its own name to this address sends that name here.

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import ClientDisconnect, Request
 
+from streams.records.limits import ID_BYTES
 from streams.web.http.errors import Refused
 from streams.wire.checks import LAST_TIMESTAMP
 
@@ -31,7 +32,9 @@ HOP_HEADER = "Goalstream-Hop"
 """On a request from a worker, which is answered from local rows and never forwarded again."""
 _DESCRIBED = "GET /openapi.json describes what is accepted"
 
-Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+(?![\s\S])")]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=ID_BYTES, pattern=r"^[^\x00-\x1f\x7f]+(?![\s\S])")
+]
 """Name of an entity or metric: text without control characters."""
 Text = Annotated[str, Meta(max_length=2000)]
 Millis = Annotated[int, Meta(ge=1, le=LAST_TIMESTAMP)]
@@ -79,7 +82,7 @@ def query_as(request: Request, kind: type[_M]) -> _M:
 def path_as(request: Request, kind: type[_M]) -> _M:
     """The parts of the path as a message; a slash inside a part stands as %2F, as in keys."""
     parts = {name: unquote(part) for name, part in request.path_params.items()}
-    return message_of(parts, kind, strict=True)
+    return message_of(parts, kind, strict=False)
 
 
 def query_of(message: Message) -> dict[str, str]:

@@ -6,7 +6,7 @@ import msgspec
 
 from streams.errors import GoalstreamError
 from streams.records import Role
-from streams.web.commands import Commands, RequestedAnswer, Said, mode_arguments
+from streams.web.commands import REQUESTED, Commands, Requested, Said, mode_arguments
 from streams.web.group.rows import Rows, ScopeRequest
 from streams.web.group.source import ViewSource
 from streams.web.group.summaries import Control, control_of
@@ -79,8 +79,8 @@ class ControlPanel:
             entity = await self._rows.one("autonomy", query.entity_id, local=local)
         return ModeAnswer(system=await self._control(local), entity=entity)
 
-    @at("POST", f"{AUTONOMOUS}/mode", 202, role=Role.ADMIN)
-    async def set_mode(self, body: ModeRequest, caller: Caller) -> RequestedAnswer:
+    @at("POST", f"{AUTONOMOUS}/mode", *REQUESTED, role=Role.ADMIN)
+    async def set_mode(self, body: ModeRequest, caller: Caller) -> Requested:
         """Permit more or less."""
         given = {"mode": body.mode, "goal_type": body.goal_type, "loop": body.loop}
         arguments = mode_arguments(given, body.autonomous)
@@ -93,19 +93,19 @@ class ControlPanel:
             body.entity_id, "mode.set", message, caller=caller, arguments=arguments
         )
 
-    @at("POST", f"{AUTONOMOUS}/control/start", 202, 200, role=Role.ADMIN)
-    async def start(self, body: Said, local: bool, caller: Caller) -> Answer[RequestedAnswer]:
+    @at("POST", f"{AUTONOMOUS}/control/start", *REQUESTED, role=Role.ADMIN)
+    async def start(self, body: Said, local: bool, caller: Caller) -> Requested:
         """Start the agent."""
         return await self._run(caller, local, running=True)
 
-    @at("POST", f"{AUTONOMOUS}/control/stop", 202, 200, role=Role.OPERATOR)
-    async def stop(self, body: Said, local: bool, caller: Caller) -> Answer[RequestedAnswer]:
+    @at("POST", f"{AUTONOMOUS}/control/stop", *REQUESTED, role=Role.OPERATOR)
+    async def stop(self, body: Said, local: bool, caller: Caller) -> Requested:
         """Stop the agent."""
         return await self._run(caller, local, running=False)
 
-    @at("POST", f"{AUTONOMOUS}/analysis/trigger", 202, role=Role.OPERATOR)
-    @at("POST", f"{FORECASTING}/goals/analyze", 202, role=Role.OPERATOR)
-    async def analyse(self, body: AnalysisRequest, local: bool, caller: Caller) -> RequestedAnswer:
+    @at("POST", f"{AUTONOMOUS}/analysis/trigger", *REQUESTED, role=Role.OPERATOR)
+    @at("POST", f"{FORECASTING}/goals/analyze", *REQUESTED, role=Role.OPERATOR)
+    async def analyse(self, body: AnalysisRequest, local: bool, caller: Caller) -> Requested:
         """Ask for an analysis now. Whether it succeeded is told by what comes of it."""
         entities = [body.entity_id] if body.entity_id else await self._measured(local)
         message = (
@@ -129,7 +129,8 @@ class ControlPanel:
     async def _tell_all(self, command: str, reason: str, caller: Caller) -> Answer[KillAnswer]:
         everywhere, message = True, "on this worker now, on the others once they read it"
         try:
-            await self._commands.to_all(command, "", caller=caller, arguments={"reason": reason})
+            at_once = caller._replace(patience=0)
+            await self._commands.to_all(command, "", caller=at_once, arguments={"reason": reason})
         except GoalstreamError as error:
             everywhere = False
             message = f"only on this worker, ask the others one by one: {error.message}"
@@ -141,17 +142,16 @@ class ControlPanel:
         )
         return Answer(body, 202 if everywhere else 200)
 
-    async def _run(self, caller: Caller, local: bool, *, running: bool) -> Answer[RequestedAnswer]:
+    async def _run(self, caller: Caller, local: bool, *, running: bool) -> Requested:
         control = await self._control(local)
         word = "runs" if running else "is stopped"
         unchanged = control.settled and control.running is running
-        body = await self._commands.to_all(
+        return await self._commands.to_all(
             "agent.start" if running else "agent.stop",
             f"the agent {word} already" if unchanged else f"the agent {word} once this is applied",
             caller=caller,
             unchanged=unchanged,
         )
-        return Answer(body, 200 if unchanged else 202)
 
     async def _measured(self, local: bool) -> list[str]:
         """Entities that have metrics; Refused with 409 when there are none."""

@@ -24,7 +24,7 @@ from streams.records import (
     Priority,
     Role,
 )
-from streams.web.commands import Commands, RequestedAnswer, Said
+from streams.web.commands import REQUESTED, Commands, Requested, Said
 from streams.web.group.records import GoalPath, Records, age, as_record
 from streams.web.group.rows import Rows, RowsAnswer, RowsRequest, ScopeRequest, values
 from streams.web.group.summaries import counts
@@ -206,20 +206,20 @@ class Goals:
         """The rule and the numbers behind the goal."""
         return explain(await self._found.goal(path, local=local))
 
-    @at("POST", OPEN, 202, role=Role.OPERATOR)
-    async def create(self, body: GoalMessage, caller: Caller) -> RequestedAnswer:
+    @at("POST", OPEN, *REQUESTED, role=Role.OPERATOR)
+    async def create(self, body: GoalMessage, caller: Caller) -> Requested:
         """Create a goal."""
         now = now_ms()
         fields = _fields(msgspec.structs.asdict(body), now)
         fields["goal_id"] = body.goal_id or str(uuid.uuid4())
         fields["metadata"] = _signed(body.metadata, caller.name)
         goal = Goal(**fields, timestamp=now, origin=GoalOrigin.USER, cause_kind=CauseKind.REQUEST)
-        return await self._commands.goal(goal, "the goal is handed to the engine")
+        return await self._commands.goal(goal, "the goal is handed to the engine", caller=caller)
 
-    @at("PATCH", _GOAL, 202, role=Role.OPERATOR)
+    @at("PATCH", _GOAL, *REQUESTED, role=Role.OPERATOR)
     async def change(
         self, path: GoalPath, body: GoalChange, local: bool, caller: Caller
-    ) -> RequestedAnswer:
+    ) -> Requested:
         """Change a goal."""
         goal, now = await self._open_goal(path, local), now_ms()
         given = msgspec.structs.asdict(body)
@@ -234,12 +234,11 @@ class Goals:
         # What cannot be undone is approved by somebody else than whoever changed the goal last.
         fields["metadata"] = _signed(fields.get("metadata", goal.metadata), caller.name)
         changed = msgspec.structs.replace(goal, **fields, timestamp=now, revision=0)
-        return await self._commands.goal(changed, "the change is handed to the engine")
+        told = "the change is handed to the engine"
+        return await self._commands.goal(changed, told, caller=caller)
 
-    @at("POST", f"{_GOAL}/cancel", 202, role=Role.OPERATOR)
-    async def cancel(
-        self, path: GoalPath, body: Said, local: bool, caller: Caller
-    ) -> RequestedAnswer:
+    @at("POST", f"{_GOAL}/cancel", *REQUESTED, role=Role.OPERATOR)
+    async def cancel(self, path: GoalPath, body: Said, local: bool, caller: Caller) -> Requested:
         """Cancel a goal."""
         goal = await self._open_goal(path, local)
         return await self._commands.to_entity(
@@ -249,14 +248,15 @@ class Goals:
             caller=caller,
             target=goal.goal_id,
             arguments={"reason": body.reason},
+            table="goals",
         )
 
-    @at("POST", f"{STORED}/{{goal_id}}/execute", 202, role=Role.OPERATOR)
-    @at("POST", f"{STORED}/{{entity_id}}/{{goal_id}}/execute", 202, role=Role.OPERATOR)
-    @at("POST", f"{_GOAL}/execute", 202, role=Role.OPERATOR)
+    @at("POST", f"{STORED}/{{goal_id}}/execute", *REQUESTED, role=Role.OPERATOR)
+    @at("POST", f"{STORED}/{{entity_id}}/{{goal_id}}/execute", *REQUESTED, role=Role.OPERATOR)
+    @at("POST", f"{_GOAL}/execute", *REQUESTED, role=Role.OPERATOR)
     async def execute(
         self, path: GoalPath, body: ExecuteRequest, local: bool, caller: Caller
-    ) -> RequestedAnswer:
+    ) -> Requested:
         """Ask for a plan now instead of at the next occasion."""
         goal = await self._open_goal(path, local)
         told = (

@@ -11,7 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from streams.core.kernel.clocks import unit_of
 from streams.records import Event, Metric, Record, Role, Tag
+from streams.records.limits import excess
 from streams.web.group.source import SeriesSource
 from streams.web.http.requests import Message, Millis, Name, millis_of, now_ms, out_of_range
 from streams.web.http.routing import AUTONOMOUS, FORECASTING, at
@@ -135,6 +137,7 @@ class Ingest:
             source=body.source,
             metadata=body.metadata,
         )
+        _check_size(event)
         return await self._write("events", [event])
 
     @at("POST", f"{AUTONOMOUS}/events", 202, role=Role.OPERATOR)
@@ -163,7 +166,7 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
     """The record; ``prefix`` is what leads to its fields in the request."""
     if not math.isfinite(message.value):
         raise out_of_range(f"{prefix}value", message.value, "use a finite number")
-    return Metric(
+    metric = Metric(
         entity_id=message.entity_id,
         entity_type=message.entity_type,
         timestamp=_moment(message.timestamp, now, prefix),
@@ -174,8 +177,25 @@ def _metric(message: MetricMessage, now: int, prefix: str = "") -> Metric:
         source=message.source,
         tags=tuple(Tag(key, value) for key, value in message.tags.items()),
     )
+    _check_size(metric, prefix)
+    return metric
+
+
+def _check_size(record: Record, prefix: str = "") -> None:
+    """Refused with 422 and the field of whatever a worker would not take."""
+    found = excess(record)
+    if found is not None:
+        size, limit = f"{found.size} {found.unit}", f"send at most {found.limit}"
+        raise out_of_range(f"{prefix}{found.field}", size, limit)
 
 
 def _moment(given: int | datetime | None, now: int, prefix: str = "") -> int:
     """A moment in ms, ``now`` when none is given."""
-    return now if given is None else millis_of(given, prefix)
+    if given is None:
+        return now
+    moment = millis_of(given, prefix)
+    unit = unit_of(moment)
+    if unit:
+        remedy = f"it looks like {unit}: use ms since the epoch, or ISO 8601"
+        raise out_of_range(f"{prefix}timestamp", given, remedy)
+    return moment

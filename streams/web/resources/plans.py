@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.records import Plan, PlanStatus, Role
-from streams.web.commands import Commands, RequestedAnswer, Said
+from streams.web.commands import REQUESTED, Commands, Requested, Said
 from streams.web.group.records import PlanPath, Records
 from streams.web.group.rows import ScopeRequest
 from streams.web.group.sweep import Sweep, Swept
@@ -68,31 +68,28 @@ class Plans:
         """A plan."""
         return await self._found.plan(path, local=local)
 
-    @at("POST", f"{_PLAN}/approve", 202, role=Role.APPROVER)
-    async def approve(
-        self, path: PlanPath, body: Said, local: bool, caller: Caller
-    ) -> RequestedAnswer:
+    @at("POST", f"{_PLAN}/approve", *REQUESTED, role=Role.APPROVER)
+    async def approve(self, path: PlanPath, body: Said, local: bool, caller: Caller) -> Requested:
         """Approve a plan."""
         plan = await self._awaited(path, local)
         return await self._decide(plan, body, caller, "plan.approve", "the approval")
 
-    @at("POST", f"{_PLAN}/reject", 202, role=Role.APPROVER)
-    async def reject(
-        self, path: PlanPath, body: Said, local: bool, caller: Caller
-    ) -> RequestedAnswer:
+    @at("POST", f"{_PLAN}/reject", *REQUESTED, role=Role.APPROVER)
+    async def reject(self, path: PlanPath, body: Said, local: bool, caller: Caller) -> Requested:
         """Reject a plan."""
         plan = await self._awaited(path, local)
         return await self._decide(plan, body, caller, "plan.reject", "the refusal")
 
     async def _decide(
         self, plan: Plan, said: Said, caller: Caller, command: str, what: str
-    ) -> RequestedAnswer:
+    ) -> Requested:
         return await self._commands.to_entity(
             plan.entity_id,
             command,
             f"{what} is handed to the engine",
             caller=caller,
             target=plan.plan_id,
+            table=TABLE,
             arguments={"reason": said.reason},
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from streams.core.effects.expectation import Expectation, expect
 from streams.core.kernel.model_results import SeriesForecast
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.records import Direction, Goal, Plan, PlanStep, Strategy
 
 NOW = 1_700_000_000_000
@@ -30,8 +30,8 @@ def goal(**fields: Any) -> Goal:
     return Goal(**(base | fields))
 
 
-def proposal(effect: float | None = -20.0) -> Proposal:
-    return Proposal(name="scale", steps=(PlanStep(name="scale"),), effect=effect)
+def proposal(effect: float | None = -20.0) -> PlanCandidate:
+    return PlanCandidate(name="scale", steps=(PlanStep(name="scale"),), effect=effect)
 
 
 def plan(**fields: Any) -> Plan:

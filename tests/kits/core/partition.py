@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -36,6 +36,7 @@ from streams.records import (
     Record,
     Severity,
 )
+from streams.records.limits import OUTPUT_BYTES, excess
 from streams.testing.feature_contract import MemoryStore
 
 START = 1_700_000_000_000
@@ -51,6 +52,8 @@ class Entry:
     source: str
     offset: int
     record: Record
+    written: int = 0
+    """Kafka timestamp, ms; 0 for none: then event time is the only clock."""
 
 
 def log_of(records: Iterable[tuple[str, Record]]) -> list[Entry]:
@@ -73,6 +76,7 @@ def metric_batch(entries: Sequence[Entry]) -> MetricBatch:
         keys=[series_key(record.entity_id, record.name) for record in records],
         entity_types=[record.entity_type for record in records],
         correlation_ids=[record.correlation_id for record in records],
+        written=np.array([entry.written for entry in entries], np.int64),
     )
 
 
@@ -81,7 +85,7 @@ def apply_batch(partition: Partition, entries: Sequence[Entry]) -> Applied:
     source = entries[0].source
     if source == METRICS:
         return partition.apply_metrics(metric_batch(entries))
-    return partition.apply(source, [Positioned(e.offset, e.record) for e in entries])
+    return partition.apply(source, [Positioned(e.offset, e.record, e.written) for e in entries])
 
 
 def batches(entries: Sequence[Entry], cuts: Iterable[int] = ()) -> Iterator[list[Entry]]:
@@ -103,6 +107,8 @@ class Seen:
 
     def add(self, source: str, applied: Applied) -> None:
         self.emissions += applied.emissions
+        # What the engine writes onto its own inputs is never refused there.
+        assert [e.record for e in applied.emissions if excess(e.record, OUTPUT_BYTES)] == []
         self.dispatches += [(d.action.action_id, d.resumed) for d in applied.dispatches]
         self.rejections += [(source, r.offset, r.reason, r.detail) for r in applied.rejections]
         self.skipped += applied.skipped
@@ -148,21 +154,27 @@ def run_cut(
 
 
 class Bench:
-    """A partition over a memory store, fed record by record by tests that look at one rule."""
+    """A partition over a memory store, fed record by record by tests that look at one rule.
+
+    Every source may set goals by events, unless ``config`` names those that may.
+    """
 
     def __init__(self, config: CoreConfig | None = None) -> None:
-        self.config = config or CoreConfig()
+        config = config or CoreConfig()
+        sources = config.goals.goal_state_sources or ("*",)
+        self.config = replace(config, goals=replace(config.goals, goal_state_sources=sources))
         self.store = MemoryStore()
         self.partition = Partition(NUMBER, self.config, self.store)
         self._ends: dict[str, int] = {}
 
-    def send(self, source: str, *records: Record) -> Seen:
-        """Apply records as one batch at the next offsets of their source."""
+    def send(self, source: str, *records: Record, written: int = 0) -> Seen:
+        """Apply records as one batch at the next offsets of their source; ``written``: when they
+        came by the log's clock, ms."""
         entries: list[Entry] = []
         for record in records:
             offset = self._ends.get(source, 0)
             self._ends[source] = offset + 1
-            entries.append(Entry(source, offset, record))
+            entries.append(Entry(source, offset, record, written))
         return self.apply(entries)
 
     def apply(self, entries: Sequence[Entry]) -> Seen:
@@ -222,9 +234,9 @@ class State:
         self.goals_achieved = entity.read(Goals).achieved
         self.goals_closed = entity.read(Goals).closed
         self.published_progress = {
-            goal_id: entry.published
+            goal_id: entry.said.progress
             for goal_id, entry in entries.items()
-            if entry.published is not None
+            if entry.said is not None
         }
         self.held = {goal_id: entry.held for goal_id, entry in entries.items() if entry.held}
         self.needs = entity.read(Needs).units

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.plan import Proposal, make_plan
+from streams.core.planning.plan import PlanCandidate, make_plan
 from streams.records import (
     Direction,
     Goal,
@@ -54,9 +54,9 @@ def step(name: str = "scale_up") -> PlanStep:
     return PlanStep(name=name)
 
 
-def proposal(*names: str, **fields: Any) -> Proposal:
+def proposal(*names: str, **fields: Any) -> PlanCandidate:
     chosen = names or ("scale_up",)
-    return Proposal(name="+".join(chosen), steps=tuple(map(step, chosen)), **fields)
+    return PlanCandidate(name="+".join(chosen), steps=tuple(map(step, chosen)), **fields)
 
 
 def plan(plan_id: str = "p-1", of: Goal | None = None, **fields: Any) -> Plan:

@@ -88,6 +88,7 @@ configs = st.builds(
     goals=st.builds(
         GoalConfig,
         auto_goal_setting=st.booleans(),
+        goal_state_sources=st.sampled_from([("*",), ()]),
         max_active_goals=st.integers(1, 3),
         closed_goals_kept=st.integers(0, 2),
         breach_probability=st.sampled_from([0.01, 0.5]),

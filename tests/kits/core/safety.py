@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.core.safety.config import Mode, SafetyConfig
-from streams.core.safety.gate import ActRequest, Verdict, judge
+from streams.core.safety.gate import GateResult, StartRequest, judge
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
 from streams.records import Goal, GoalOrigin, GoalType, Plan, PlanStep, Strategy
@@ -31,17 +31,17 @@ def goal(**fields: Any) -> Goal:
     return Goal(**(base | fields))
 
 
-def proposal(**fields: Any) -> Proposal:
+def proposal(**fields: Any) -> PlanCandidate:
     """On the allow list and reversible."""
     base: dict[str, Any] = {
         "name": "add_units",
         "steps": (PlanStep(name="add_units"),),
         "unattended": True,
     }
-    return Proposal(**(base | fields))
+    return PlanCandidate(**(base | fields))
 
 
-def request(**fields: Any) -> ActRequest:
+def request(**fields: Any) -> StartRequest:
     """One that the gate lets through."""
     base: dict[str, Any] = {
         "goal": goal(),
@@ -52,7 +52,7 @@ def request(**fields: Any) -> ActRequest:
         "expected_change": -10.0,
         "scale": 100.0,
     }
-    return ActRequest(**(base | fields))
+    return StartRequest(**(base | fields))
 
 
 def verdict(
@@ -61,7 +61,7 @@ def verdict(
     config: SafetyConfig = CONFIG,
     now: int = NOW,
     **fields: Any,
-) -> Verdict:
+) -> GateResult:
     return judge(request(**fields), state or SafetyState(), controls, config, now)
 
 

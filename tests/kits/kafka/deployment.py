@@ -56,6 +56,8 @@ SETTINGS: dict[str, dict[str, object]] = {
         # A tick is an input by the wall's clock: only tests of plans let them flow.
         "tick_seconds": 3600,
     },
+    # Values are dated by the test, not by when they are sent.
+    "time": {"decisions": "event"},
     # Event time runs a minute a value, so each series is looked at every half hour of it.
     "forecasting": {"interval_seconds": 1800, "horizon": 12},
     "goals": {"hold_seconds": 600, "lead_seconds": 600},

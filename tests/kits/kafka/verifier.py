@@ -29,6 +29,7 @@ from streams.records import (
     Record,
     Suggestion,
 )
+from streams.runtime.sealed import unseal
 from streams.wire.columns import MetricDecoder
 from streams.wire.decode import RecordDecoder
 from streams.wire.registry import EmbeddedRegistry
@@ -195,7 +196,7 @@ def latest(deployment: Deployment, table: str) -> Table:
         if read.value is None:
             found.pop((read.partition, read.key), None)
         else:
-            found[read.partition, read.key] = read.value
+            found[read.partition, read.key] = unseal(table, read.key, read.value)
     return found
 
 

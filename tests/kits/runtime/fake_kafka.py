@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.core.kernel.store import TABLES, Write
 from streams.runtime.metrics import WorkerMetrics
+from streams.runtime.sealed import unseal
 from streams.testing.feature_contract import MemoryStore
 
 Key = bytes | None
@@ -93,7 +94,9 @@ class MemoryTables:
     ) -> None:
         for start in range(0, len(writes), self._slice):
             self.step()
-            self.reader(partition).write(table, writes[start : start + self._slice])
+            self.reader(partition).write(
+                table, _unsealed(table, writes[start : start + self._slice])
+            )
         self.offsets[table, partition] = changelog_offset
         await asyncio.sleep(0)
 
@@ -108,8 +111,15 @@ class MemoryTables:
             store.tables[table] = dict(self.reader(partition).tables[table])
             behind = self.offsets.get((table, partition), -1) + 1
             changes = broker.messages(self.changelog(table), partition)[behind:]
-            store.write(table, [Write(key or b"", value) for key, value in changes])
+            writes = [Write(key or b"", value) for key, value in changes]
+            store.write(table, _unsealed(table, writes))
         return store
+
+
+def _unsealed(table: str, writes: Sequence[Write]) -> list[Write]:
+    return [
+        Write(key, None if value is None else unseal(table, key, value)) for key, value in writes
+    ]
 
 
 def worker_metrics() -> WorkerMetrics:

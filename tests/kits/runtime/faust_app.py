@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
+from streams.core.kernel.store import TABLES
 from streams.runtime.app import Broker, GoalstreamApp, create_app
 from streams.runtime.tables import TableSet
 
@@ -18,3 +20,13 @@ def unconnected_app(directory: Path) -> GoalstreamApp:
 
 def table_set(directory: Path) -> TableSet:
     return TableSet(unconnected_app(directory), PARTITIONS)
+
+
+def close(tables: TableSet) -> None:
+    """Give the databases back, as the end of a process does."""
+    for table in TABLES:
+        databases = tables._tables[table].data._dbs
+        for database in databases.values():
+            database.close()
+        databases.clear()
+    gc.collect()  # iterators hold a database, too

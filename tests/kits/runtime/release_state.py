@@ -129,6 +129,21 @@ def differences(found: Any, expected: Any, at: str = "") -> Iterator[str]:
                 yield f"{at}: {found!r}, not {expected!r}"
 
 
+def common_revisions(
+    some: list[dict[str, Any]], others: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Without revisions of open goals that the others lack: that release told of each turn of a
+    trend, and not of a slow move after a rest. What the goals are is compared at the end."""
+
+    def is_kept(each: dict[str, Any]) -> bool:
+        goal = each.get("goals", each)
+        if "target_metric" not in goal or goal.get("closed_at") is not None:
+            return True
+        return any(not list(differences(other, each)) for other in others)
+
+    return [each for each in some if is_kept(each)]
+
+
 def _close(found: float, expected: float) -> bool:
     return math.isclose(found, expected, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
 

@@ -16,6 +16,7 @@ from streams.core.learning.insights import Insights
 from streams.core.safety.commands import set_mode, set_running
 from streams.core.safety.modes import Controls
 from streams.records import Command, Goal, GoalStatus, Plan, PlanStatus, PlanStep, Strategy
+from streams.runtime.results import Result
 from streams.web import TableInfo
 from tests.kits.web.group import TOKEN, Group
 from tests.kits.web.memory import COUNT, MemorySource
@@ -110,9 +111,24 @@ class AgentSource(MemorySource):
         self.add("achievements", entity, report)
 
 
+@dataclass
+class Telling(AgentSource):
+    """Has handled what ``told`` says."""
+
+    told: dict[tuple[str, int, int], Result] = field(default_factory=dict)
+    asked: list[tuple[str, int, int]] = field(default_factory=list)
+
+    async def result(
+        self, logical: str, partition: int, offset: int, seconds: float
+    ) -> Result | None:
+        self.asked.append((logical, partition, offset))
+        return self.told.get((logical, partition, offset))
+
+
 def operator(source: MemorySource, *, token: str | None = TOKEN) -> httpx.AsyncClient:
-    """A person with the token, at a worker that has one."""
+    """A person with the token, at a worker that has one; nothing waits for an effect."""
     web = Group(token=token).add("localhost", source)
+    web.headers["Prefer"] = "respond-async"
     if token:
         web.headers["Authorization"] = f"Bearer {token}"
     return web

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -92,6 +93,10 @@ class MemorySeries:
         first = len(log)
         log.extend(message(record, offset=first + k) for k, record in enumerate(records))
         return [Written(f"test.{logical}", 0, first + k) for k in range(len(records))]
+
+    async def result(self, logical: str, partition: int, offset: int, seconds: float) -> None:
+        """Nothing reads what is written here."""
+        await asyncio.sleep(seconds)
 
     async def broadcast(self, logical: str, record: Record) -> Sequence[Written]:
         await self.publish(logical, [record])

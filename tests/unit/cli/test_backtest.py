@@ -243,3 +243,50 @@ def test_without_matplotlib_the_plot_is_refused_and_the_table_is_not(
     assert "pip install goalstream[plots]" in result.stderr
     assert not Path("picture.png").exists()
     assert re.search(r"noise\.csv .* 400 ", invoke(noise).stdout)
+
+
+def _same(noise: Path, lines: list[str]) -> tuple[Result, dict[str, Any]]:
+    """The backtest of the noise with its lines as given."""
+    noise.write_text("\n".join(["timestamp,value", *lines]) + "\n")
+    result = invoke(noise, "--json", "figures.json")
+    assert result.exit_code == 0, result.output
+    return result, json.loads(Path("figures.json").read_text())["files"][0]["horizons"]
+
+
+def test_lines_in_any_order_are_one_series(noise: Path) -> None:
+    lines = noise.read_text().splitlines()[1:]
+    result, expected = _same(noise, lines)
+    assert result.stderr == ""
+    for order in (lines[::-1], lines[200:] + lines[:200]):
+        result, found = _same(noise, order)
+        assert found == expected
+        assert "not in the order of time and are sorted" in result.stderr
+    result, found = _same(noise, [*lines, lines[7]])
+    assert found == expected
+    assert "1 readings repeat a time" in result.stderr
+
+
+def test_two_hosts_in_one_file_are_told_apart(noise: Path) -> None:
+    lines = noise.read_text().splitlines()[1:]
+    _, expected = _same(noise, lines)
+    mixed = [row for line in lines for row in (f"{line},a", f"{line.split(',')[0]},5,b")]
+    noise.write_text("\n".join(["timestamp,value,host", *mixed]) + "\n")
+    refused = invoke(noise)
+    assert refused.exit_code != 0
+    assert "400 of 800 readings repeat a time" in refused.stderr
+    assert "--where COLUMN=VALUE" in refused.stderr
+    one = figures(noise, "--where", "host=a")["files"][0]["horizons"]
+    assert one == expected
+    assert "use one of: a, b" in invoke(noise, "--where", "host=c").stderr
+    assert "write COLUMN=VALUE" in invoke(noise, "--where", "host").stderr
+
+
+def test_micros_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "micros.csv"
+    start = 1_767_225_600_000_000
+    rows = [f"{start + i * 60_000_000},{i % 7}" for i in range(60)]
+    path.write_text("\n".join(["timestamp,value", *rows]) + "\n")
+    refused = invoke(path)
+    assert "looks like us, not ms" in refused.stderr
+    assert "--time-unit us" in refused.stderr
+    assert invoke(path, "--time-unit", "us").exit_code == 0

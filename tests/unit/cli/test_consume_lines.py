@@ -81,7 +81,7 @@ def test_a_registry_that_is_away_is_an_error_not_a_bad_record() -> None:
         def pending(self, _schema_ids, /) -> set[int]:
             return {1}
 
-        def fetch(self, schema_id: int) -> object:
+        def fetch(self, _schema_ids, /) -> None:
             raise Unavailable("registry does not answer")
 
     with pytest.raises(Unavailable):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.cli.checks import (
-    Finding,
+    CheckResult,
     Status,
     examine,
     guarantee,
@@ -19,12 +19,12 @@ from streams.cli.checks import (
     version_findings,
 )
 from streams.runtime.lock import StateLock
-from streams.runtime.topic_changes import Change, ChangeKind
+from streams.runtime.topic_changes import ChangeKind, TopologyChange
 from streams.settings import load_settings
 from streams.wire.topology import Topology
 
 
-def statuses(findings: list[Finding], check: str) -> set[Status]:
+def statuses(findings: list[CheckResult], check: str) -> set[Status]:
     return {finding.status for finding in findings if finding.check == check}
 
 
@@ -56,7 +56,7 @@ def test_bad_settings_end_the_examination_with_the_reason() -> None:
 
 @pytest.mark.spec("S2-106")
 def test_a_missing_topic_is_named_with_what_to_do() -> None:
-    (finding,) = topic_findings([Change(ChangeKind.CREATE, "agent-outcomes")])
+    (finding,) = topic_findings([TopologyChange(ChangeKind.CREATE, "agent-outcomes")])
     assert finding.status is Status.FAIL
     assert "agent-outcomes" in finding.detail
     assert "topics apply" in finding.remedy
@@ -74,7 +74,7 @@ def test_a_missing_topic_is_named_with_what_to_do() -> None:
 def test_other_differences_fail_only_when_they_endanger_state(
     kind: ChangeKind, status: Status
 ) -> None:
-    (finding,) = topic_findings([Change(kind, "t", "partitions", "1", "4", "because")])
+    (finding,) = topic_findings([TopologyChange(kind, "t", "partitions", "1", "4", "because")])
     assert finding.status is status
     assert finding.detail == "t: partitions is 1, declared 4"
 

@@ -15,9 +15,12 @@ from typer.testing import CliRunner, Result
 from streams.cli.app import app
 from streams.core.safety.modes import Controls, Mode
 from streams.records import GoalStatus, PlanStatus, Priority
+from streams.runtime import results
 from streams.runtime.embedded import PARTITIONS, EmbeddedBroker
+from streams.settings.tokens import TokenEntry, digest_of, write_tokens
 from streams.web import WebOptions, WebServer, create_app
-from tests.kits.web.agent import FAR, NOW, AgentSource
+from tests.kits.web.agent import FAR, NOW, AgentSource, Telling
+from tests.kits.web.group import TOKEN
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +92,7 @@ def test_a_goal_is_written_with_all_that_a_user_decides(cluster: Cluster) -> Non
         "goal", "create", "shop", "latency", "200", "--direction", "at_most", "--type",
         "sla_maintenance", "--priority", "high", "--deadline", "2096-01-01T00:00:00Z", "--hold",
         "1.5", "--action", "scale_out", "--action", "purge", "--after", "g0", "--parent", "g9",
-        "--description", "fast", "--unit", "ms",
+        "--description", "fast", "--unit", "ms", "--kafka",
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output
@@ -117,12 +120,12 @@ def test_a_goal_is_written_with_all_that_a_user_decides(cluster: Cluster) -> Non
             "g1",
             {"reason": "done"},
         ),
-        (["plan", "approve", "shop", "p1"], "plan.approve", "p1", {"by": "ann"}),
+        (["plan", "approve", "shop", "p1"], "plan.approve", "p1", {}),
         (
             ["plan", "reject", "shop", "p1", "--by", "bob", "--reason", "no"],
             "plan.reject",
             "p1",
-            {"by": "bob", "reason": "no"},
+            {"reason": "no"},
         ),
         (["mode", "set", "act", "--entity", "shop"], "mode.set", "", {"mode": "act"}),
     ],
@@ -130,16 +133,16 @@ def test_a_goal_is_written_with_all_that_a_user_decides(cluster: Cluster) -> Non
 def test_a_word_to_one_entity_is_one_command(
     cluster: Cluster, arguments: list[str], command: str, target: str, given: dict[str, str]
 ) -> None:
-    assert cluster.run(*arguments).exit_code == 0
+    assert cluster.run(*arguments, "--kafka").exit_code == 0
     (line,) = cluster.written("commands", 1)
     sent = line["record"]
     assert isinstance(sent, dict)
     assert (sent["entity_id"], sent["command"], sent["target"]) == ("shop", command, target)
-    assert (sent["arguments"], sent["issued_by"]) == (given, given.get("by", "ann"))
+    assert (sent["arguments"], sent["issued_by"]) == (given, "bob" if "bob" in arguments else "ann")
 
 
 def test_a_mode_for_all_is_written_to_every_partition(cluster: Cluster) -> None:
-    result = cluster.run("mode", "set", "approve", "--autonomous", "false", "--by", "bob")
+    result = cluster.run(*"mode set approve --autonomous false --by bob --kafka".split())
 
     assert result.exit_code == 0, result.output
     lines = cluster.written("commands", PARTITIONS)
@@ -175,10 +178,107 @@ def test_a_decision_needs_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("getpass.getuser", nobody)
 
-    result = invoke("plan", "approve", "shop", "p1")
+    result = invoke("plan", "approve", "shop", "p1", "--kafka")
 
     assert result.exit_code == 1
     assert "--by" in result.stderr
+
+
+# --- asking a worker -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def telling() -> Telling:
+    return Telling()
+
+
+@pytest.fixture
+async def flags(telling: Telling, tmp_path: Path) -> AsyncIterator[list[str]]:
+    """Of a command line with ann's token, who is an admin."""
+    write_tokens(tmp_path / "tokens", {"ann": TokenEntry("admin", digest_of(TOKEN))})
+    (tmp_path / "token").write_text(TOKEN, encoding="ascii")
+    options = WebOptions(tokens_file=tmp_path / "tokens")
+    server = WebServer(create_app(telling, CollectorRegistry(), options), "127.0.0.1", 0)
+    await server.start()
+    port = server.url.rpartition(":")[2]
+    yield [f"--set=web.token_file={tmp_path / 'token'}", f"--set=web.port={port}"]
+    await server.stop()
+
+
+async def test_a_goal_is_asked_for_and_shown(telling: Telling, flags: list[str]) -> None:
+    telling.told["goals", 0, 0] = results.APPLIED
+    telling.add_goal("mine")
+    words = ["goal", "create", "shop", "latency", "200", "--direction", "at_most", "--id", "mine"]
+
+    result = await ask(*flags, *words, "--hold", "1.5", "--action", "purge")
+
+    assert (result.exit_code, result.stdout) == (0, "mine\n"), result.output
+    assert "applied: active" in result.stderr
+    (sent,) = telling.goals()
+    assert (sent.target_value, sent.hold_ms, sent.actions) == (200.0, 1500, ("purge",))
+    assert sent.metadata == {"requested_by": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "arguments", "printed"),
+    [
+        (["goal", "cancel", "shop", "g1", "--reason", "x"], "goal.cancel", "x", "applied: active"),
+        (["plan", "approve", "shop", "p1"], "plan.approve", "", "applied: waiting"),
+        (["plan", "reject", "shop", "p1", "--reason", "x"], "plan.reject", "x", "applied: waiting"),
+        (["command", "send", "shop", "goal.cancel", "reason=x"], "goal.cancel", "x", "applied"),
+    ],
+)
+async def test_a_word_is_answered_with_its_effect(
+    telling: Telling, flags: list[str], words: list[str], command: str, arguments: str, printed: str
+) -> None:
+    telling.told["commands", 0, 0] = results.APPLIED
+    telling.add_goal("g1")
+    telling.add_plan("p1", status=PlanStatus.WAITING, expires_at=FAR)
+
+    result = await ask(*flags, *words)
+
+    assert (result.exit_code, result.stdout.strip()) == (0, printed), result.output
+    (sent,) = telling.commands()
+    assert (sent.command, sent.arguments.get("reason", ""), sent.issued_by) == (
+        command, arguments, "ann",
+    )  # fmt: skip
+
+
+async def test_a_refusal_of_the_engine_is_the_exit_code(telling: Telling, flags: list[str]) -> None:
+    telling.told["commands", 0, 0] = results.Result("same_person", "let another person approve it")
+    telling.add_plan("p1", status=PlanStatus.WAITING, expires_at=FAR)
+
+    result = await ask(*flags, "plan", "approve", "shop", "p1")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "same_person: let another person approve it" in result.stderr
+
+
+async def test_a_script_need_not_wait(telling: Telling, flags: list[str]) -> None:
+    result = await ask(*flags, "command", "send", "shop", "analysis.run", "--no-wait")
+
+    assert (result.exit_code, result.stdout) == (0, "requested\n")
+    assert telling.asked == []
+
+
+async def test_nobody_who_applies_it_is_an_error(
+    telling: Telling, flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.web.http.access.PATIENCE", 0.05)
+
+    result = await ask(*flags, "mode", "set", "act")
+
+    assert result.exit_code == 1
+    assert "no worker has applied it" in result.stderr
+    assert len(telling.commands()) == 1
+
+
+async def test_a_worker_knows_who_asks(telling: Telling, flags: list[str]) -> None:
+    result = await ask(*flags, "mode", "set", "act", "--by", "bob")
+
+    assert result.exit_code == 1
+    assert "--kafka" in result.stderr
+    assert telling.commands() == []
 
 
 # --- reading -------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.cli.produce import OnError, Pace, send_rows
+from streams.cli.produce import OnError, RateLimit, send_rows
 from streams.cli.rows import Row
 from streams.errors import InvalidRecord
 from streams.records import Event, Record
@@ -65,7 +65,7 @@ def test_a_rate_spreads_records_evenly_and_catches_up_after_a_delay() -> None:
     def wait(seconds: float) -> None:
         now[0] += seconds
 
-    pace = Pace(rate=4, clock=lambda: now[0], wait=wait)
+    pace = RateLimit(rate=4, clock=lambda: now[0], wait=wait)
     for delay in (0, 0, 0, 0.6, 0, 0):
         pace.keep()
         sent_at.append(now[0])
@@ -79,7 +79,7 @@ def test_a_wait_that_ends_early_is_repeated() -> None:
     def nap(seconds: float) -> None:
         now[0] += min(seconds, 0.1)
 
-    pace = Pace(rate=1, clock=lambda: now[0], wait=nap)
+    pace = RateLimit(rate=1, clock=lambda: now[0], wait=nap)
     pace.keep()
     pace.keep()
     assert now[0] == pytest.approx(1.0)

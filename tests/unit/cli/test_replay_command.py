@@ -194,7 +194,7 @@ def encoded(topic: str, record: Record) -> bytes:
 
 def test_messages_become_records_with_the_time_of_writing() -> None:
     found = Recordings()
-    decoding = Decoding(EmbeddedRegistry(), found)
+    decoding = Decoding(EmbeddedRegistry().under, found)
     late, early = event("e-1", timestamp=START), metric(2.0, timestamp=START + 9)
     raw = [
         Received("agent-events", NUMBER, 4, START + 20, b"svc", encoded("events", late)),
@@ -217,7 +217,7 @@ def test_messages_become_records_with_the_time_of_writing() -> None:
 def test_without_all_times_of_writing_event_time_counts(known: int, time: int) -> None:
     found = Recordings()
     first = Metric(entity_id="svc", name="cpu", value=1.0, timestamp=START)
-    decoding = Decoding(EmbeddedRegistry(), found)
+    decoding = Decoding(EmbeddedRegistry().under, found)
     value = encoded("metrics", first)
     decoding.add("metrics", 0, [Received("agent-metrics", 0, 0, START + 20, b"svc", value)])
     note: Event = event()

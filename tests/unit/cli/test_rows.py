@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cli.rows import Format, Row, RowReader, format_of, to_ms
+from streams.cli.rows import Format, Row, RowReader, TimeUnit, format_of, to_ms
+from streams.core.kernel.clocks import FIRST_MS
 from streams.errors import InvalidRecord
 from streams.records import Action, Command, Event, Goal, Metric, Record, Tag
 
@@ -189,7 +190,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
     entity=_TEXT,
     name=_TEXT,
     value=st.floats(allow_nan=False, allow_infinity=False),
-    timestamp=st.integers(1, 10**13),
+    timestamp=st.integers(FIRST_MS, 10**13),
     tags=st.lists(st.builds(Tag, _TEXT, _TEXT), max_size=3),
 )
 def test_a_metric_survives_both_formats(
@@ -219,3 +220,32 @@ def test_a_metric_survives_both_formats(
 )
 def test_the_format_follows_from_the_extension(path: str, expected: Format | None) -> None:
     assert format_of(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "expected"),
+    [
+        (TimeUnit.S, "1767225600", 1_767_225_600_000),
+        (TimeUnit.S, "1767225600.25", 1_767_225_600_250),
+        (TimeUnit.US, "1767225600000250", 1_767_225_600_000),
+        (TimeUnit.NS, "1767225600000000001", 1_767_225_600_000),
+        (TimeUnit.S, "2026-01-01T00:00:00Z", 1_767_225_600_000),
+    ],
+)
+def test_times_may_be_counted_in_other_units(unit: TimeUnit, text: str, expected: int) -> None:
+    reader = RowReader(Metric, lambda: NOW, lambda: "id", unit)
+    lines = f"entity_id,name,value,timestamp\na,cpu,1,{text}\n"
+    (row,) = reader.rows(io.StringIO(lines), Format.CSV)
+    assert row.record is not None
+    assert row.record.timestamp == expected
+
+
+@pytest.mark.parametrize(
+    ("moment", "unit"),
+    [(1_767_225_600, "s"), (1_767_225_600 * 10**6, "us"), (1_767_225_600 * 10**9, "ns")],
+)
+def test_another_unit_is_refused_with_the_remedy(moment: int, unit: str) -> None:
+    error = error_of(Metric, f"entity_id,name,value,timestamp\na,cpu,1,{moment}\n", Format.CSV)
+    assert (error.field, error.value, error.remedy) == (
+        "timestamp", moment, f"add --time-unit {unit}"
+    )  # fmt: skip

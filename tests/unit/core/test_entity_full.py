@@ -74,6 +74,23 @@ def test_what_ends_something_is_taken_by_a_full_entity() -> None:
     assert not bench.state().open_goals()
 
 
+def test_outcomes_of_any_size_leave_room() -> None:
+    """What settles an action is always taken, so what is kept of it is small."""
+    bench = Bench(CONFIG)
+    text = "é" * 30_000
+    for number in range(12):
+        given = outcome(
+            f"a-{number}", output=text, stack_trace=text, input_data=text, error_message=text,
+            metadata={f"k{n}": "x" * 8_000 for n in range(40)}, tags=("t" * 200,) * 200,
+        )  # fmt: skip
+        assert bench.send("outcomes", given).rejections == []
+    assert len(bench.state().outcomes) == 10
+    assert stored(bench) < 10 * 8_000
+    kept = bench.state().outcomes[-1]
+    assert kept.action_id == "a-11"
+    assert kept.output == "é" * 512
+
+
 @given(cuts=st.dictionaries(st.integers(1, 60), st.integers(0, 4), max_size=12))
 @settings(max_examples=20)
 def test_what_is_refused_does_not_depend_on_batches_and_restarts(cuts: Mapping[int, int]) -> None:

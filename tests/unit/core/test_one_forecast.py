@@ -16,7 +16,7 @@ from streams.core.learning.bandit import choose
 from streams.core.learning.state import LearningState
 from streams.core.metric.config import MetricConfig
 from streams.core.planning.config import ActionSpec
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.core.planning.simulate import rank
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.records import Direction
@@ -84,7 +84,7 @@ def test_everybody_sees_the_forecast_that_is_published(calendar: tuple[str, ...]
     assert entry.expectation is not None
     assert entry.expectation.without.mean == pytest.approx(made.predictions)
 
-    proposal = Proposal(entry.plan.proposal, entry.plan.actions, -9.0)
+    proposal = PlanCandidate(entry.plan.proposal, entry.plan.actions, -9.0)
     for path, same in ((made.predictions, True), (plain.mean.tolist(), False)):
         (option,) = rank([proposal], path, wish)
         weighed = choose(

@@ -8,6 +8,8 @@ import pytest
 
 from streams.core.config import CoreConfig
 from streams.core.goals.config import GoalConfig
+from streams.core.outcomes.feature import Actions
+from streams.core.planning.config import ActionSpec
 from streams.records import GoalOrigin, GoalStatus, OutcomeStatus
 from tests.kits.core.partition import (
     START,
@@ -258,3 +260,36 @@ def test_record_that_is_no_input_is_rejected(bench: Bench) -> None:
     (suggestion,) = bench.send("actions", action()).records("suggestions")
     ((_, _, reason, detail),) = bench.send("commands", suggestion).rejections
     assert (reason, detail) == ("unexpected", "Suggestion is not an input record")
+
+
+@pytest.mark.parametrize(("source", "allowed"), [("planner", True), ("eve", False), ("", False)])
+def test_events_set_goals_for_named_sources_only(source: str, allowed: bool) -> None:
+    bench = Bench(CoreConfig(goals=GoalConfig(goal_state_sources=("planner",))))
+    seen = bench.send("events", event(source=source, metadata={"queue": "10"}))
+    assert [goal.target_value for goal in seen.records("goals")] == ([10.0] if allowed else [])
+    refused = [each for each in seen.records("decisions") if each.chosen == "source_not_allowed"]
+    assert [each.subject_id for each in refused] == ([] if allowed else ["e-1"])
+    if refused:
+        assert "goals.goal_state_sources" in refused[0].reason
+
+
+def test_what_cannot_be_undone_needs_a_plan() -> None:
+    once = {"wipe": ActionSpec(reversible=False), "scale": ActionSpec()}
+    bench = Bench(CoreConfig(actions=once))
+    seen = bench.send(
+        "actions",
+        action("a-1", action_type="wipe"),
+        action("a-2", action_type="scale"),
+        action("a-3", action_type="wipe", plan_id="p-1"),
+    )
+    assert [reason for _, _, reason, _ in seen.rejections] == ["approval_needed", "not_asked_for"]
+    assert [action_id for action_id, _ in seen.dispatches] == ["a-2"]
+
+
+def test_an_outcome_of_another_kind_of_action_settles_nothing(bench: Bench) -> None:
+    bench.send("actions", action("a-1", action_type="scale"))
+    forged = bench.send("outcomes", outcome("a-1", event_id="o-1", action_type="wipe"))
+    assert [reason for _, _, reason, _ in forged.rejections] == ["foreign_outcome"]
+    assert set(bench.entity().read(Actions).pending) == {"a-1"}
+    bench.send("outcomes", outcome("a-1", event_id="o-1", action_type="scale"))
+    assert bench.entity().read(Actions).pending == {}

@@ -41,7 +41,8 @@ def test_rows_beyond_the_first_thousand() -> None:
     bench.send("metrics", *(metric(float(n), entity_id=f"e{n}") for n in range(2_500)))
     bench.save()
     assert bench.partition.evict(1_000, 10) >= 1_500
-    bench.send("metrics", *(metric(float(n + 1), entity_id=f"e{n}") for n in range(2_500)))
+    later = (metric(float(n + 1), entity_id=f"e{n}", timestamp=START + 1) for n in range(2_500))
+    bench.send("metrics", *later)
     bench.save()
     hot = np.frombuffer(b"".join(bench.store.tables[SERIES].values()), HOT)
     assert sorted(hot["last"] - hot["previous"]) == [1.0] * 2_500
@@ -53,7 +54,7 @@ def test_least_recently_used_rows_go_first_and_changed_ones_stay() -> None:
     for name in "abcd":
         bench.measure(1.0, name=name)
     bench.save()
-    bench.measure(2.0, name="a")
+    bench.measure(2.0, name="a", at=START + 1)
     bench.partition.evict(2, 0)
     assert sorted(bench.partition.resident_keys(SERIES)) == ["svc\x1fa", "svc\x1fd"]
     bench.partition.evict(0, 0)
@@ -94,9 +95,9 @@ def test_longest_unsaved_models_come_first() -> None:
     bench = Bench()
     for name in "abc":
         bench.measure(1.0, name=name)
-    bench.measure(2.0, name="a")
+    bench.measure(2.0, name="a", at=START + 1)
     names = [write.key for write in bench.partition.snapshot(1).writes[MODELS]]
     assert names == [b"svc\x1fa"]
-    bench.measure(3.0, name="a")
+    bench.measure(3.0, name="a", at=START + 2)
     names = [write.key for write in bench.partition.snapshot(None).writes[MODELS]]
     assert names == [b"svc\x1fb", b"svc\x1fc", b"svc\x1fa"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.demo.clock import MOST_HASTE, MOST_STEP_MS, ReplayClock
-from streams.demo.pace import MOST_LAG_MS, MOST_WAIT_SECONDS, Pace
+from streams.demo.pace import MOST_LAG_MS, MOST_WAIT_SECONDS, ClockGate
 from streams.demo.scenario import DAYS, ORIGIN, RESOURCES, Resource
 from streams.demo.series import timeline
 from streams.errors import UnknownName
@@ -128,7 +128,7 @@ class Scene:
         self.wall = Wall()
         self.learned: int | None = None
         self.plans: dict[str, str] = {}
-        self.pace = Pace(self, self.wall)
+        self.pace = ClockGate(self, self.wall)
 
     def newest(self, entity: str, metric: str) -> int:
         if self.learned is None:

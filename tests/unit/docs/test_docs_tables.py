@@ -16,7 +16,9 @@ from pydantic_core import to_jsonable_python
 from streams.core.config import CoreConfig
 from streams.core.features import build_features
 from streams.core.goals.admission import RefusalReason
+from streams.core.kernel.clocks import AHEAD
 from streams.core.safety.approval import ApprovalProblem
+from streams.runtime.flawed import DAMAGED_STATE
 from streams.runtime.metrics import WorkerMetrics
 from streams.runtime.topic_changes import ChangeKind
 from streams.settings import Settings
@@ -82,16 +84,26 @@ def rule_codes() -> set[str]:
     text = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "streams" / "core").rglob("*.py")
     )
-    said = set(re.findall(r"""\.reject\(\s*"(\w+)\"""", text))
+    said = set(re.findall(r"""(?:\.reject|Objection)\(\s*"(\w+)\"""", text))
     return said | {spec.refusal for spec in build_features(CoreConfig()).commands.values()}
 
 
+def test_every_alert_stands_in_the_table() -> None:
+    raised = {
+        rule
+        for path in (ROOT / "streams" / "core").rglob("*.py")
+        for rule in re.findall(r"""\balert\(\s*turn,\s*"(\w+)\"""", path.read_text("utf-8"))
+    }
+    assert len(raised) > 5
+    assert {row[0] for row in table(OPERATIONS, "rule")} == raised
+
+
 def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
-    codes = rule_codes() | {problem.value for problem in ApprovalProblem}
+    codes = rule_codes() | {problem.value for problem in ApprovalProblem} | {AHEAD}
     assert {"unknown_command", "unknown_goal"} <= codes
     rows = table(OPERATIONS, "reason")
     assert [row[0] for row in rows][: len(Reason)] == [reason.value for reason in Reason]
-    assert {row[0] for row in rows} == {reason.value for reason in Reason} | codes
+    assert {row[0] for row in rows} == {reason.value for reason in Reason} | codes | {DAMAGED_STATE}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +111,7 @@ def test_every_reason_of_a_dead_letter_stands_in_the_table() -> None:
     [(OPERATIONS, "change", ChangeKind), ("docs/guide/goals.md", "code", RefusalReason)],
 )
 def test_codes_stand_in_their_tables(page: str, first: str, codes: type[StrEnum]) -> None:
-    extra = {"ignored_target"} if codes is RefusalReason else set[str]()
+    extra = {"ignored_target", "source_not_allowed"} if codes is RefusalReason else set[str]()
     assert {row[0] for row in table(page, first)} == {code.value for code in codes} | extra
 
 

@@ -13,6 +13,7 @@ from streams.errors import Unavailable
 from streams.runtime.checkpoint import AtLeastOnce, Fenced, Limits
 from streams.runtime.outbox import Outbox
 from streams.runtime.positions import Source
+from streams.runtime.sealed import seal
 from tests.kits.core.partition import Bench, action, event, metric
 from tests.kits.runtime.fake_kafka import FakeBroker, MemoryTables, as_any, worker_metrics
 
@@ -62,7 +63,8 @@ async def test_order_of_the_durable_steps() -> None:
     for table in TABLES:
         stored = journal.tables.reader(3).tables[table]
         assert stored
-        assert dict(journal.broker.messages(f"{table}-changelog", 3)) == stored
+        sealed = {key: seal(key, value) for key, value in stored.items()}
+        assert dict(journal.broker.messages(f"{table}-changelog", 3)) == sealed
         assert journal.tables.offsets[table, 3] == len(stored) - 1
     assert journal.commits == [{Source("agent-metrics", 3): 2, Source("agent-actions", 3): 0}]
     assert journal.checkpointer.completed == 1

@@ -15,7 +15,9 @@ import pytest_asyncio
 
 from streams.core.kernel.emission import Dispatch, Position
 from streams.core.outcomes.build import outcome_id
+from streams.core.outcomes.result import HandlerResult
 from streams.records import Action, Outcome, OutcomeStatus, Severity
+from streams.records.limits import OUTPUT_BYTES
 from streams.runtime.dispatcher import Dispatcher, never_halted
 from streams.runtime.handlers import Handler, HandlerRegistry
 from streams.wire.decode import RecordDecoder
@@ -178,6 +180,24 @@ async def test_a_nested_output_can_be_read_back_from_the_topic(rig: Rig) -> None
     assert json.loads(read.record.output or "") == nested
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        HandlerResult(output="x" * 3_000_000, metadata={"k" * 9_000: "v" * 1_000_000}),
+        {"output": "é" * 2_000_000, "metadata": dict.fromkeys(map(str, range(5_000)), "v")},
+        HandlerResult(error_message="e" * 2_000_000, stack_trace="t" * 2_000_000),
+    ],
+    ids=["own result", "mapping", "failure"],
+)
+async def test_a_huge_result_is_cut_to_what_the_topic_takes(rig: Rig, given: object) -> None:
+    """The worker reads its own outcome again: refused there, the action would never end."""
+    outcome = await rig.outcome(lambda params, goal_id: given)
+    decoder = RecordDecoder(EmbeddedRegistry(), Outcome, output_bytes=OUTPUT_BYTES)
+    decoded = decoder.decode([message(outcome)])
+    assert decoded.rejected == []
+    assert [one.record for one in decoded.records] == [outcome]
+
+
 @pytest.mark.spec("S1-119", "S2-014")
 async def test_exception_is_a_failure_with_its_type(rig: Rig) -> None:
     async def run(params: dict[str, str], goal_id: str) -> None:
@@ -224,6 +244,7 @@ async def test_timeout_of_something_inside_the_handler_keeps_its_words(rig: Rig)
     [
         (asyncio.CancelledError, OutcomeStatus.CANCELLED),
         (SystemExit, OutcomeStatus.FAILURE),
+        (KeyboardInterrupt, OutcomeStatus.FAILURE),
         (RecursionError, OutcomeStatus.FAILURE),
     ],
 )
@@ -366,7 +387,7 @@ async def test_no_more_handlers_at_once_than_allowed(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("coroutine", [True, False])
-async def test_thrown_kill_switch_stops_the_actions_of_plans(rig: Rig, *, coroutine: bool) -> None:
+async def test_thrown_kill_switch_stops_every_action(rig: Rig, *, coroutine: bool) -> None:
     runs: list[str] = []
 
     async def awaited(params: dict[str, str], goal_id: str) -> None:
@@ -376,20 +397,24 @@ async def test_thrown_kill_switch_stops_the_actions_of_plans(rig: Rig, *, corout
         runs.append(goal_id)
 
     reason = "by ann"
-    dispatcher = rig.dispatcher(awaited if coroutine else blocking, halted=lambda: reason)
+    run = awaited if coroutine else blocking
+    dispatcher = rig.with_handlers(
+        [Handler("scale", run), Handler("look", run, safe=True)], halted=lambda: reason
+    )
     dispatcher.start([dispatch("a-1", plan_id="p-1", goal_id="of a plan")])
     dispatcher.start([dispatch("a-2", goal_id="of a user")])
+    dispatcher.start([dispatch("a-4", action_type="look", goal_id="only looks")])
     assert await dispatcher.settle(10) == 0
     by_id = {outcome.action_id: outcome for outcome in rig.actions.published}
-    assert runs == ["of a user"]
-    assert by_id["a-2"].status is OutcomeStatus.SUCCESS
-    stopped = by_id["a-1"]
-    assert (stopped.status, stopped.error_type) == (OutcomeStatus.CANCELLED, "KillSwitch")
-    assert stopped.error_message == "not started, since acts are halted: by ann"
+    assert runs == ["only looks"]
+    assert by_id["a-4"].status is OutcomeStatus.SUCCESS
+    for stopped in (by_id["a-1"], by_id["a-2"]):
+        assert (stopped.status, stopped.error_type) == (OutcomeStatus.CANCELLED, "KillSwitch")
+        assert stopped.error_message == "not started, since acts are halted: by ann"
     reason = ""
     dispatcher.start([dispatch("a-3", plan_id="p-1", goal_id="later")])
     assert await dispatcher.settle(10) == 0
-    assert runs == ["of a user", "later"]
+    assert runs == ["only looks", "later"]
 
 
 async def test_switch_that_cannot_be_read_counts_as_thrown(rig: Rig) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from streams.core.config import CoreConfig
 from streams.core.forecasting.config import ForecastConfig
+from streams.core.goals.config import GoalConfig
 from streams.core.kernel.batch import Positioned
 from streams.core.kernel.emission import Dispatch
 from streams.errors import Unavailable
@@ -61,11 +62,14 @@ class Rig:
         }
         decoders["metrics"] = MetricDecoder(self.registry)
         self.engine = Engine(
-            CoreConfig(forecasting=ForecastConfig(min_points=2, interval_ms=0)),
+            CoreConfig(
+                forecasting=ForecastConfig(min_points=2, interval_ms=0),
+                goals=GoalConfig(goal_state_sources=("*",)),
+            ),
             as_any(self.tables),
             self.outbox,
             self.checkpointer,
-            Wire(ENCODER, decoders, self.registry, topic_name),
+            Wire(ENCODER, decoders, topic_name),
             self.metrics,
         )
         self.engine.epoch = lambda: self.epoch
@@ -120,7 +124,8 @@ async def test_records_in_outputs_out(rig: Rig) -> None:
 
 @pytest.mark.spec("S0-009")
 async def test_bad_records_are_dead_lettered_and_their_neighbours_go_on(rig: Rig) -> None:
-    await rig.send("metrics", metric(4.0), b"\x00\x01", b"plain", metric(5.0))
+    after = metric(5.0, timestamp=START + 1)
+    await rig.send("metrics", metric(4.0), b"\x00\x01", b"plain", after)
     await rig.send("commands", command("goal.make"), b"", command("goal.cancel", "c-2", target="x"))
     letters: list[DeadLetter] = rig.outputs(DeadLetter)
     assert [(letter.topic, letter.offset, letter.reason) for letter in letters] == [
@@ -135,6 +140,29 @@ async def test_bad_records_are_dead_lettered_and_their_neighbours_go_on(rig: Rig
     assert (part.applied("metrics"), part.applied("commands")) == (3, 2)
     row = part.series.find("svc\x1fqueue")
     assert part.series.hot["last"][row] == 5.0
+
+
+async def test_whoever_waits_for_a_command_is_told_what_became_of_it(rig: Rig) -> None:
+    await rig.send("goals", goal(10.0))
+    await rig.send("commands", command("goal.cancel", "c-1", target="none"))
+
+    told = [await rig.engine.results.of(at, PARTITION, 0, 0.01) for at in ("goals", "commands")]
+
+    assert [None if each is None else each.reason for each in told] == ["", "unknown_goal"]
+    rig.engine.forget()
+    assert await rig.engine.results.of("goals", PARTITION, 0, 0.01) is None
+
+
+async def test_a_halted_engine_applies_and_stores_nothing(rig: Rig) -> None:
+    """What failed may have left the state half changed: it must not become durable."""
+    await rig.send("metrics", metric(4.0))
+    rig.engine.halt()
+    await rig.send("metrics", metric(5.0))
+    await rig.engine.checkpoint()
+    await rig.engine.last_checkpoint()
+    assert rig.engine.partition(PARTITION).applied("metrics") == 0
+    assert rig.committed == {}
+    assert not any(topic.endswith("-changelog") for topic, _ in rig.broker.topics)
 
 
 async def test_batch_of_bad_records_only_is_progress(rig: Rig) -> None:
@@ -218,6 +246,19 @@ async def test_action_that_ran_at_a_crash_is_resumed(rig: Rig) -> None:
     await rig.engine.handle("actions", PARTITION, batch)
     await rig.engine.checkpoint()
     assert [d.resumed for d in rig.dispatched] == [False, True]
+
+
+async def test_action_whose_record_is_gone_is_taken_up_from_the_state(rig: Rig) -> None:
+    await rig.send("actions", action("a-1"), action("a-2"))
+    await rig.send("outcomes", outcome("a-2"))
+    await rig.engine.checkpoint()
+    rig.engine.forget()
+    rig.dispatched.clear()
+
+    await rig.engine.load_timers(PARTITION)
+    await rig.engine.checkpoint()
+
+    assert [(d.action.action_id, d.resumed) for d in rig.dispatched] == [("a-1", True)]
 
 
 async def test_outcomes_are_read_up_to_where_they_ended_at_assignment(rig: Rig) -> None:

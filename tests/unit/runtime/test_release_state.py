@@ -10,13 +10,19 @@ import pytest
 
 from streams.core.kernel.store import MODELS, SERIES, TABLES, Write
 from streams.core.partition import Partition
-from streams.records import Record
+from streams.records import Alert, Record
 from streams.runtime.views import Views, all_views
 from tests.kits.core.partition import Entry, apply_batch
 from tests.kits.runtime import release_state
 from tests.kits.runtime.fake_kafka import MemoryTables, as_any
 from tests.kits.runtime.faust_app import table_set
-from tests.kits.runtime.release_state import PARTITIONS, Batch, as_json, differences
+from tests.kits.runtime.release_state import (
+    PARTITIONS,
+    Batch,
+    as_json,
+    common_revisions,
+    differences,
+)
 
 
 class Worker:
@@ -66,15 +72,21 @@ def test_every_view_is_as_before(worker: Worker) -> None:
         assert list(differences(worker.rows(name), rows, name)) == []
 
 
+def is_new(record: Record) -> bool:
+    """Whether the record is an alert that the release did not know."""
+    return isinstance(record, Alert) and record.rule not in ("critical_goal", "goal_failed")
+
+
 def test_the_next_records_lead_to_what_they_led_to_before(worker: Worker) -> None:
     for number, step in enumerate(release_state.further()):
         for batch in step:
             found, expected = (
-                [{topic: as_json(record)} for topic, record in emitted]
+                [{topic: as_json(record)} for topic, record in emitted if not is_new(record)]
                 for emitted in (worker.apply(batch), batch.emitted)
             )
             where = f"step {number}, {batch.topic} in {batch.partition}"
-            assert list(differences(found, expected, where)) == []
+            told = common_revisions(found, expected)
+            assert list(differences(told, common_revisions(expected, found), where)) == []
     for name, expected in release_state.views(after=True).items():
         assert list(differences(worker.rows(name), expected, name)) == []
 
@@ -86,7 +98,9 @@ def test_rows_and_models_are_loaded_and_left_as_they_are(worker: Worker) -> None
         for key, model in stored[MODELS].items():
             row = partition.series.find(key.decode())
             assert row is not None
-            assert partition.series.hot[row].tobytes() == stored[SERIES][key]
+            hot = partition.series.hot[row].copy()
+            hot["beyond"] = 0  # what that release did not store
+            assert hot.tobytes() == stored[SERIES][key]
             assert model.endswith(partition.series.bank.dump(row))
             models += 1
         writes = partition.snapshot(None).writes

@@ -151,7 +151,7 @@ async def test_a_pass_that_fails_does_not_end_the_loop() -> None:
 
     parts: Any = shaky
     ticking = asyncio.create_task(
-        keep_ticking(parts, lambda: frozenset({3}), shaky.publish, later, 0.001)
+        keep_ticking(parts, lambda: frozenset({3}), shaky.publish, later, 0.001, 60)
     )
     async with asyncio.timeout(10):
         tick = await shaky.written

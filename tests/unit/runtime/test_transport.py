@@ -282,3 +282,14 @@ def test_missing_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(transport._OVERRIDDEN, driver.Transport, ("no_such_name",))
     with pytest.raises(StateError, match=r"no Transport\.no_such_name.*uv sync --frozen"):
         verify_faust()
+
+
+async def test_an_idle_topic_is_no_slow_stream(
+    consumer: PreparedConsumer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Faust complains of a stream that got nothing for ``stream_processing_timeout``."""
+    thread = consumer._new_consumer_thread()
+    for tp in (ONE, TWO):
+        thread.verify_event_path(1e9, tp)
+        thread.verify_recovery_event_path(1e9, tp)
+    assert caplog.records == []

@@ -9,6 +9,7 @@ NAMES = {
     "goalstream_records_total": ("topic",),
     "goalstream_batches_total": ("topic",),
     "goalstream_records_skipped_total": ("topic",),
+    "goalstream_metrics_old_total": ("kind",),
     "goalstream_emitted_total": ("topic",),
     "goalstream_dead_letters_total": ("topic", "reason"),
     "goalstream_lag_records": ("topic", "partition"),
@@ -31,6 +32,7 @@ def test_every_figure_has_its_name_and_labels() -> None:
     metrics.records.labels("metrics").inc(5)
     metrics.batches.labels("metrics").inc()
     metrics.skipped.labels("metrics").inc(2)
+    metrics.old.labels("late").inc()
     metrics.emitted.labels("goals").inc()
     metrics.dead_letters.labels("metrics", "bad_magic").inc()
     metrics.lag.labels("metrics", 3).set(7)

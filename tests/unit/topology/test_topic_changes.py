@@ -13,8 +13,8 @@ from streams.errors import ConfigError
 from streams.runtime.admin import apply, schema_changes
 from streams.runtime.topic_changes import (
     ActualTopic,
-    Change,
     ChangeKind,
+    TopologyChange,
     in_step,
     topic_changes,
 )
@@ -32,7 +32,7 @@ def as_declared() -> dict[str, ActualTopic]:
     }
 
 
-def changed(name: str, **values: object) -> list[Change]:
+def changed(name: str, **values: object) -> list[TopologyChange]:
     actual = as_declared()
     actual[name] = dataclasses.replace(actual[name], **values)  # type: ignore[arg-type] # test data
     return topic_changes(TOPOLOGY, actual)
@@ -84,7 +84,9 @@ def test_another_replication_is_for_the_operator() -> None:
 def test_a_configuration_value_that_differs_is_altered() -> None:
     config = as_declared()["agent-metrics"].config | {"retention.ms": "1", "flush.ms": "5"}  # type: ignore[operator] # a dict
     (change,) = changed("agent-metrics", config=config)
-    assert change == Change(ChangeKind.ALTER, "agent-metrics", "retention.ms", "1", "604800000")
+    assert change == TopologyChange(
+        ChangeKind.ALTER, "agent-metrics", "retention.ms", "1", "604800000"
+    )
     assert not in_step([change])
 
 

@@ -53,7 +53,8 @@ def asking(app, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://localhost",
-        headers={"Authorization": f"Bearer {token}"} if token else {},
+        headers={"Prefer": "respond-async"}
+        | ({"Authorization": f"Bearer {token}"} if token else {}),
     )
 
 

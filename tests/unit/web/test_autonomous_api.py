@@ -97,7 +97,7 @@ async def test_openapi_describes_every_route() -> None:
     assert set(paths[f"{FORECASTING}/export"]) == {"post"}
     assert "GoalChange" in str(paths[f"{API}/goals/{{entity_id}}/{{goal_id}}"]["patch"])
     assert "text/event-stream" in str(paths[f"{API}/live"]["get"]["responses"]["200"])
-    assert set(paths[f"{API}/goals"]["post"]["responses"]) == {"202", "default"}
+    assert set(paths[f"{API}/goals"]["post"]["responses"]) == {"200", "202", "default"}
 
 
 async def test_every_route_of_the_description_is_on_the_page() -> None:

@@ -171,6 +171,7 @@ async def test_with_one_bad_of_three_none_is_accepted(
         ({"entity_id": 5}, "entity_id"),
         ({"timestamp": PAST / 7}, "timestamp"),
         ({"timestamp": PAST * 1000}, "timestamp"),
+        ({"timestamp": PAST // 1000}, "timestamp"),
         ({"tags": {"a": 1}}, "tags[...]"),
         ({"tags": []}, "tags"),
         ({"nmae": "x"}, "nmae"),
@@ -183,6 +184,29 @@ async def test_bad_metrics_are_422_with_the_field(
 
     assert error(response) == (422, field)
     assert response.json()["error"]["remedy"]
+    assert source.topics == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "remedy"),
+    [
+        ("events", EVENT | {"event_id": "c" * 400_000}, "event_id", "at most 256"),
+        ("events", EVENT | {"source": "é" * 129}, "source", "at most 256"),
+        ("events", EVENT | {"metadata": {"note": "x" * 8_193}}, "metadata.note", "at most 8192"),
+        ("events", EVENT | {"metadata": {str(n): "" for n in range(300)}}, "metadata", "256"),
+        ("metrics", METRIC | {"unit": "u" * 257}, "unit", "at most 256"),
+        ("metrics", METRIC | {"tags": {"k": "x" * 300}}, "tags[0].value", "at most 256"),
+        ("metrics/batch", {"metrics": [METRIC, METRIC | {"source": "s" * 300}]},
+         "metrics[1].source", "at most 256"),
+    ],
+)  # fmt: skip
+async def test_what_a_worker_would_not_take_is_422_with_the_field(
+    web: httpx.AsyncClient, source: MemorySource, path: str, body: Any, field: str, remedy: str
+) -> None:
+    response = await web.post(f"{API}/{path}", json=body)
+    assert error(response) == (422, field)
+    assert remedy in response.json()["remedy"]
+    assert len(response.content) < 2_000
     assert source.topics == {}
 
 

@@ -90,6 +90,7 @@ QUESTIONS: dict[tuple[str, str], Any] = {
     ("GET", PLAN): None,
     ("POST", f"{PLAN}/approve"): SAID,
     ("POST", f"{PLAN}/reject"): SAID,
+    ("GET", "/results/{topic}/{partition}/{offset}"): None,
     ("GET", "/api/commands"): None,
     ("POST", "/api/commands"): {
         "command": "goal.cancel",
@@ -118,6 +119,9 @@ NAMES = {
     "goal_id": "g1",
     "plan_id": "p1",
     "metric_name": "load",
+    "topic": "commands",
+    "partition": "0",
+    "offset": "3",
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.records.limits import ID_BYTES
 from streams.wire.avro_lengths import Shape, Table, exact_bodies
 from streams.wire.schemas import parse
 
@@ -130,5 +131,6 @@ def test_short_long_and_unusual_bodies_are_suspect(body: bytes, shape: Shape) ->
     assert walk([good, body, good], [shape]) == [True, False, True]
 
 
-def test_long_texts_are_walked() -> None:
-    assert walk([b"\xfe\x7f" + b"a" * 8191], ["string"]) == [True]
+def test_texts_beyond_their_limit_are_left_to_reading_alone() -> None:
+    assert ID_BYTES == 256
+    assert walk([b"\x80\x04" + b"a" * 256, b"\x82\x04" + b"a" * 257], ["string"]) == [True, False]

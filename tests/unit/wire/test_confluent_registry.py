@@ -18,10 +18,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from streams.errors import ConfigError, InvalidRecord, Unavailable, UnknownName
-from streams.records import Feedback, Goal
-from streams.wire.confluent import UNKNOWN_KEPT_SECONDS, ConfluentRegistry
+from streams.records import RECORD_TYPES, Event, Feedback, Goal
+from streams.runtime.connect import opened_registry
+from streams.settings import Settings
+from streams.settings.sections import RegistrySection
+from streams.wire.confluent import LOOKUPS_PER_MINUTE, ConfluentRegistry
+from streams.wire.decode import RecordDecoder
+from streams.wire.framing import header
 from streams.wire.registry import NotCached
+from streams.wire.rejected import Reason
+from streams.wire.schema_limits import require_bounded
 from streams.wire.schemas import schema_json, schema_text
+from streams.wire.subjects import UNKNOWN_KEPT_SECONDS, SubjectSchemas
+from tests.kits.messages import Message
 
 Answer = tuple[int, Any]
 
@@ -86,6 +95,9 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -94,47 +106,107 @@ def clock() -> Clock:
 
 @pytest.fixture
 def registry(stub: Stub, clock: Clock) -> Iterator[ConfluentRegistry]:
-    made = ConfluentRegistry(stub.url, timeout_seconds=5.0, clock=clock)
+    made = ConfluentRegistry(stub.url, timeout_seconds=5.0, clock=clock, sleep=clock.sleep)
     yield made
     made.close()
 
 
-SEVEN = "GET /api/schemas/ids/7"
-GOAL = {"schema": schema_text(Goal)}
-NO_SCHEMA = {"error_code": 40403, "message": "Schema 7 not found"}
+VERSIONS = "GET /api/subjects/goals-value/versions"
+FIRST = f"{VERSIONS}/1"
+NO_SUBJECT = (404, {"error_code": 40401, "message": "Subject not found"})
+
+
+def registered(schema_id: int, text: str = schema_text(Goal), **more: Any) -> Answer:
+    """What a registry says of a version."""
+    return 200, {"subject": "goals-value", "version": 1, "id": schema_id, "schema": text} | more
+
+
+def goals(registry: ConfluentRegistry) -> SubjectSchemas:
+    return registry.under("goals-value")
 
 
 def test_a_schema_is_asked_for_once(stub: Stub, registry: ConfluentRegistry) -> None:
-    stub.answers[SEVEN] = (200, GOAL)
-    assert registry.pending({7}) == {7}
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7)}
+    schemas = goals(registry)
+    assert schemas.pending({7}) == {7}
     with pytest.raises(NotCached):
-        registry.schema_of(7)
+        schemas.schema_of(7)
     assert stub.asked == []
     for _ in range(3):
-        assert registry.fetch(7) == schema_json(Goal)
-        assert registry.schema_of(7) == schema_json(Goal)
-        assert registry.pending({7}) == set()
-    assert stub.asked == [SEVEN]
+        schemas.fetch({7})
+        assert schemas.schema_of(7) == schema_json(Goal)
+        assert schemas.pending({7}) == set()
+    assert stub.asked == [VERSIONS, FIRST]
+
+
+def test_only_what_is_registered_under_the_subject_is_accepted(
+    stub: Stub, registry: ConfluentRegistry
+) -> None:
+    """The registry has the id, under somebody else's subject."""
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7)}
+    stub.answers["GET /api/subjects/evil-value/versions"] = (200, [1])
+    stub.answers["GET /api/subjects/evil-value/versions/1"] = registered(8)
+    stub.answers["GET /api/schemas/ids/8"] = (200, {"schema": schema_text(Goal)})
+    schemas = goals(registry)
+    schemas.fetch({7, 8})
+    assert schemas.schema_of(7) == schema_json(Goal)
+    with pytest.raises(UnknownName, match="goals-value"):
+        schemas.schema_of(8)
+    registry.under("evil-value").fetch({8})
+    assert registry.under("evil-value").schema_of(8) == schema_json(Goal)
+    with pytest.raises(UnknownName, match="goals-value"):
+        schemas.schema_of(8)
 
 
 def test_an_unknown_id_is_known_to_be_unknown_for_a_while(
     stub: Stub, registry: ConfluentRegistry, clock: Clock
 ) -> None:
-    stub.answers[SEVEN] = (404, NO_SCHEMA)
+    stub.answers[VERSIONS] = NO_SUBJECT
+    schemas = goals(registry)
     for _ in range(3):
+        schemas.fetch({7})
         with pytest.raises(UnknownName, match="schema_id"):
-            registry.fetch(7)
-        with pytest.raises(UnknownName):
-            registry.schema_of(7)
-    assert registry.pending({7}) == set()
-    assert stub.asked == [SEVEN]
+            schemas.schema_of(7)
+    assert schemas.pending({7}) == set()
+    assert stub.asked == [VERSIONS]
 
     clock.now += UNKNOWN_KEPT_SECONDS
-    assert registry.pending({7}) == {7}
+    assert schemas.pending({7}) == {7}
     with pytest.raises(UnknownName):  # still the last answer, until it is asked again
-        registry.schema_of(7)
-    stub.answers[SEVEN] = (200, GOAL)
-    assert registry.fetch(7) == registry.schema_of(7) == schema_json(Goal)
+        schemas.schema_of(7)
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7)}
+    schemas.fetch({7})
+    assert schemas.schema_of(7) == schema_json(Goal)
+
+
+def test_random_ids_cost_the_registry_a_bounded_number_of_requests(
+    stub: Stub, registry: ConfluentRegistry, clock: Clock
+) -> None:
+    """A new id in each batch, for two minutes."""
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7)}
+    schemas = goals(registry)
+    batches = 0
+    while clock.now < 120:
+        batches += 1
+        schemas.fetch(range(1000 * batches, 1000 * batches + 50))
+    assert stub.asked.count(FIRST) == 1
+    assert len(stub.asked) <= 2 * LOOKUPS_PER_MINUTE + 2
+    stub.answers |= {VERSIONS: (200, [1, 2]), f"{VERSIONS}/2": registered(9, version=2)}
+    schemas.fetch({9})
+    assert schemas.schema_of(9) == schema_json(Goal)
+
+
+def test_the_newest_versions_are_read_first_and_older_ones_when_they_are_needed(
+    stub: Stub, registry: ConfluentRegistry
+) -> None:
+    stub.answers[VERSIONS] = (200, [1, 2, 3])
+    for number in (1, 2, 3):
+        stub.answers[f"{VERSIONS}/{number}"] = registered(10 + number, version=number)
+    schemas = goals(registry)
+    schemas.fetch({13})
+    assert stub.asked == [VERSIONS, f"{VERSIONS}/3"]
+    schemas.fetch({11, 13})
+    assert stub.asked[2:] == [VERSIONS, f"{VERSIONS}/2", FIRST]
 
 
 @pytest.mark.parametrize(
@@ -154,28 +226,32 @@ def test_an_unknown_id_is_known_to_be_unknown_for_a_while(
 def test_no_usable_answer_is_no_verdict(
     stub: Stub, registry: ConfluentRegistry, answer: Answer
 ) -> None:
-    stub.answers[SEVEN] = answer
-    with pytest.raises(Unavailable, match=r"registry\.url.*" + stub.url):
-        registry.fetch(7)
-    assert registry.pending({7}) == {7}
-    with pytest.raises(NotCached):
-        registry.schema_of(7)
-    assert len(stub.asked) == 1
-    stub.answers[SEVEN] = (200, GOAL)
-    assert registry.fetch(7) == schema_json(Goal)
+    schemas = goals(registry)
+    good = {VERSIONS: (200, [1]), FIRST: registered(7)}
+    for place in (VERSIONS, FIRST):
+        stub.answers |= good | {place: answer}
+        with pytest.raises(Unavailable, match=r"registry\.url.*" + stub.url):
+            schemas.fetch({7})
+        assert schemas.pending({7}) == {7}
+        with pytest.raises(NotCached):
+            schemas.schema_of(7)
+    assert len(stub.asked) == 3
+    stub.answers |= good
+    schemas.fetch({7})
+    assert schemas.schema_of(7) == schema_json(Goal)
 
 
 def test_refused_credentials_are_named(stub: Stub, registry: ConfluentRegistry) -> None:
-    stub.answers[SEVEN] = (401, {"error_code": 401, "message": "who"})
+    stub.answers[VERSIONS] = (401, {"error_code": 401, "message": "who"})
     with pytest.raises(Unavailable, match=r"registry\.username"):
-        registry.fetch(7)
+        goals(registry).fetch({7})
 
 
 def test_a_registry_that_hangs_is_given_up(stub: Stub) -> None:
     stub.silent = True
     registry = ConfluentRegistry(stub.url, timeout_seconds=0.2)
     with pytest.raises(Unavailable, match="Timeout"):
-        registry.fetch(7)
+        goals(registry).fetch({7})
     with pytest.raises(Unavailable):
         registry.lookup("goals-value", schema_json(Goal))
     with pytest.raises(Unavailable):
@@ -187,26 +263,77 @@ def test_a_registry_that_hangs_is_given_up(stub: Stub) -> None:
 def test_a_registry_that_is_away_is_named(stub: Stub, registry: ConfluentRegistry) -> None:
     stub.stop()
     with pytest.raises(Unavailable, match=stub.url):
-        registry.fetch(7)
+        goals(registry).fetch({7})
+
+
+EVENT = json.loads(schema_text(Event))
+
+
+def event_with(type_: Any) -> str:
+    """An event schema with one more field."""
+    return json.dumps(EVENT | {"fields": [*EVENT["fields"], {"name": "x", "type": type_}]})
+
+
+def record(name: str, *types: Any) -> Any:
+    fields = [{"name": f"f{number}", "type": type_} for number, type_ in enumerate(types)]
+    return {"type": "record", "name": name, "fields": fields}
+
+
+def nested(depth: int) -> Any:
+    type_: Any = "long"
+    for _ in range(depth):
+        type_ = {"type": "array", "items": type_}
+    return type_
+
+
+CHAIN = record(
+    "R", record("R0", "long"), *(record(f"R{n}", f"R{n - 1}", f"R{n - 1}") for n in range(1, 40))
+)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "said"),
     [
-        {"schema": "{}", "schemaType": "JSON"},
-        {"schema": '{"type": "recor"}'},
-        {"schema": "not json"},
-        {"schema": '"a.B"', "references": [{"name": "a.B", "subject": "s", "version": 1}]},
+        (registered(7, "{}", schemaType="JSON"), "JSON schema"),
+        (registered(7, '{"type": "recor"}'), "recor"),
+        (registered(7, "not json"), "Expecting value"),
+        (registered(7, '"a.B"', references=[{"name": "a.B", "subject": "s", "version": 1}]), "ref"),
+        (registered(7, event_with(record("S", "S"))), "'x.f0' contains itself: S"),
+        (registered(7, event_with(record("S", ["null", "S"]))), "contains itself: S"),
+        (registered(7, event_with(record("S", {"type": "array", "items": "S"}))), "itself: S"),
+        (registered(7, event_with(record("a.S", record("T", "S")))), "'x.f0.f0' contains itself"),
+        (registered(7, event_with("Event")), "'x' contains itself: Event"),
+        (registered(7, event_with({"type": "array", "items": "null"})), r"x\[\].* takes no bytes"),
+        (registered(7, event_with({"type": "array", "items": record("Q")})), "no bytes"),
+        (registered(7, event_with({"type": "fixed", "name": "F", "size": 0})), "fixed of 0 bytes"),
+        (registered(7, event_with("null")), "'x' is null"),
+        (registered(7, event_with(nested(20))), "more than 16 types deep"),
+        (registered(7, '{"type": "array", "items": ' * 5_000), "recursion"),
+        (registered(7, event_with(CHAIN)), "more than 16 types deep"),
+        (registered(7, event_with(record("W", *["long"] * 2_000))), "more than 2000 types"),
+        (registered(7, event_with("long") + " " * 200_000), "200000 is the limit"),
     ],
-)
-def test_a_schema_that_cannot_be_used_is_refused(
-    stub: Stub, registry: ConfluentRegistry, answer: Any
+    ids=lambda case: case[:20] if isinstance(case, str) else "",
+)  # fmt: skip
+def test_a_schema_that_cannot_be_used_is_refused_by_name(
+    stub: Stub, registry: ConfluentRegistry, answer: Answer, said: str
 ) -> None:
-    stub.answers[SEVEN] = (200, answer)
-    for ask in (registry.fetch, registry.schema_of):
-        with pytest.raises(InvalidRecord, match="schema_id"):
-            ask(7)
-    assert registry.pending({7}) == set()
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: answer}
+    schemas = goals(registry)
+    schemas.fetch({7})
+    for _ in range(2):
+        with pytest.raises(InvalidRecord, match=rf"(?i){said}.*schema_id"):
+            schemas.schema_of(7)
+    assert schemas.pending({7}) == set()
+    decoded = RecordDecoder(schemas, Event).decode([Message(header(7) + bytes(40))])
+    assert [one.reason for one in decoded.rejected] == [Reason.UNDECODABLE]
+
+
+def test_types_that_are_used_again_and_nullable_ones_are_none_of_those() -> None:
+    tag = record("Tag", "string", ["null", "long"])
+    require_bounded(record("R", tag, {"type": "map", "values": "Tag"}, ["null", "Tag"], "Tag"))
+    for record_type in RECORD_TYPES:
+        require_bounded(schema_json(record_type))
 
 
 LOOKUP = "POST /api/subjects/goals-value"
@@ -221,7 +348,7 @@ def test_a_looked_up_id_is_kept_both_ways(stub: Stub, registry: ConfluentRegistr
     stub.answers[LOOKUP] = (200, FOUND)
     for _ in range(3):
         assert registry.lookup("goals-value", schema_json(Goal)) == 7
-    assert registry.schema_of(7) == schema_json(Goal)
+    assert goals(registry).schema_of(7) == schema_json(Goal)
     assert stub.asked == [LOOKUP]
 
 
@@ -307,9 +434,9 @@ def test_an_invalid_schema_and_a_failing_server_are_told_apart(
 
 def test_credentials_are_sent_and_never_shown(stub: Stub) -> None:
     registry = ConfluentRegistry(stub.url, username="me", password="canary")
-    stub.answers[SEVEN] = (401, {"error_code": 401, "message": "who"})
+    stub.answers[VERSIONS] = (401, {"error_code": 401, "message": "who"})
     with pytest.raises(Unavailable) as caught:
-        registry.fetch(7)
+        goals(registry).fetch({7})
     assert stub.authorization == ["Basic bWU6Y2FuYXJ5"]
     assert "canary" not in str(caught.value)
     assert "canary" not in repr(registry)
@@ -330,28 +457,27 @@ def test_credentials_in_the_address_are_refused_and_not_shown() -> None:
     assert "canary" not in str(caught.value)
 
 
-def test_an_unknown_id_holds_no_batch_in_memory(stub: Stub, registry: ConfluentRegistry) -> None:
-    stub.answers[SEVEN] = (404, NO_SCHEMA)
-    with pytest.raises(UnknownName) as first:
-        registry.fetch(7)
-    errors: list[UnknownName] = [first.value]
+def test_a_refused_schema_holds_no_batch_in_memory(stub: Stub, registry: ConfluentRegistry) -> None:
+    """An error that is raised again would keep what it passed through alive."""
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7, "not json")}
+    goals(registry).fetch({7})
+    errors: list[InvalidRecord] = []
     for _ in range(2):
-        with pytest.raises(UnknownName) as caught:
-            registry.schema_of(7)
+        with pytest.raises(InvalidRecord) as caught:
+            goals(registry).schema_of(7)
         errors.append(caught.value)
-    assert len({id(error) for error in errors}) == 3
-    assert len({str(error) for error in errors}) == 1
+    assert errors[0] is not errors[1]
+    assert str(errors[0]) == str(errors[1])
 
 
 def test_random_ids_do_not_fill_the_memory(
     stub: Stub, registry: ConfluentRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.wire.confluent._UNKNOWN_LIMIT", 3)
+    monkeypatch.setattr("streams.wire.subjects._UNKNOWN_LIMIT", 3)
+    stub.answers[VERSIONS] = (200, [])
     for schema_id in range(1, 6):
-        stub.answers[f"GET /api/schemas/ids/{schema_id}"] = (404, NO_SCHEMA)
-        with pytest.raises(UnknownName):
-            registry.fetch(schema_id)
-    assert registry.pending(range(1, 6)) == {1, 2}
+        goals(registry).fetch({schema_id})
+    assert goals(registry).pending(range(1, 6)) == {1, 2}
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -382,16 +508,37 @@ def test_a_registry_behind_tls_must_show_a_certificate_of_the_named_authority(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
     stub = Stub(context)
-    stub.answers[SEVEN] = (200, GOAL)
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7)}
     trusting = ConfluentRegistry(stub.url, cafile=str(cert))
     wary = ConfluentRegistry(stub.url)
     try:
-        assert trusting.fetch(7) == schema_json(Goal)
+        goals(trusting).fetch({7})
+        assert goals(trusting).schema_of(7) == schema_json(Goal)
         with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
-            wary.fetch(7)
+            goals(wary).fetch({7})
     finally:
         trusting.close()
         wary.close()
+        stub.stop()
+
+
+def test_a_registry_may_want_a_certificate_of_its_client(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(cert))
+    context.load_cert_chain(cert, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    stub = Stub(context)
+    stub.answers |= {VERSIONS: (200, [1]), FIRST: registered(7)}
+    told = {"ssl_cafile": str(cert), "ssl_certfile": str(cert), "ssl_keyfile": str(key)}
+    try:
+        with opened_registry(Settings(registry=RegistrySection(url=stub.url, **told))) as shown:
+            shown.under("goals-value").fetch({7})
+            assert shown.under("goals-value").schema_of(7) == schema_json(Goal)
+        del told["ssl_certfile"], told["ssl_keyfile"]
+        plain = Settings(registry=RegistrySection(url=stub.url, **told))
+        with opened_registry(plain) as unknown, pytest.raises(Unavailable):
+            unknown.under("goals-value").fetch({7})
+    finally:
         stub.stop()
 
 

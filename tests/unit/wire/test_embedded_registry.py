@@ -37,7 +37,7 @@ def test_nothing_has_to_be_fetched() -> None:
     registry = EmbeddedRegistry()
     assert registry.pending({1, 2_000_000_001}) == set()
     with pytest.raises(UnknownName, match=r"registry\.url"):
-        registry.fetch(1)
+        registry.under("any-value").schema_of(1)
 
 
 def test_other_schemas_are_refused() -> None:

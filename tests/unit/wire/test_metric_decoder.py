@@ -207,6 +207,7 @@ POISON = {
         replace(GOOD, value=BODY[:5] + b"\xfe\x7f" + BODY[6:]), Reason.UNDECODABLE
     ),
     "not utf-8": (replace(GOOD, value=BODY.replace(b"percent", b"perc\xffnt")), Reason.UNDECODABLE),
+    "long name": (with_value(name="n" * 257), Reason.FIELD_TOO_LARGE),
     "trailing": (replace(GOOD, value=BODY + b"\0"), Reason.TRAILING_BYTES),
     "two in one": (replace(GOOD, value=BODY + BODY[5:]), Reason.TRAILING_BYTES),
     "no key": (replace(GOOD, key=None), Reason.MISSING_KEY),
@@ -218,7 +219,8 @@ POISON = {
     "binary key": (replace(GOOD, key=b"\xff\xfe"), Reason.KEY_MISMATCH),
     "no time": (with_value(timestamp=0), Reason.INVALID_TIMESTAMP),
     "before the epoch": (with_value(timestamp=-5), Reason.INVALID_TIMESTAMP),
-    "microseconds": (with_value(timestamp=NOW * 1000), Reason.INVALID_TIMESTAMP),
+    "in 10000": (with_value(timestamp=8 * 10**14), Reason.INVALID_TIMESTAMP),
+    "microseconds": (with_value(timestamp=NOW * 1000), Reason.TIMESTAMP_UNIT),
     "nan": (with_value(value=float("nan")), Reason.INVALID_VALUE),
     "infinite": (with_value(value=float("-inf")), Reason.INVALID_VALUE),
 }  # fmt: skip
@@ -241,7 +243,7 @@ def test_poison_is_rejected_once_and_its_neighbours_are_read(
 def test_all_poison_at_once_in_a_large_batch() -> None:
     batch = metrics(2000)
     for number, (bad, _) in enumerate(POISON.values()):
-        batch[number * 77] = bad
+        batch[number * 70] = bad
     decoded = assert_same(renumbered(batch))
     assert [bad.reason for bad in decoded.rejected] == [reason for _, reason in POISON.values()]
     assert len(decoded.batch) == 2000 - len(POISON)
@@ -316,10 +318,10 @@ def test_unknown_ids_are_told_and_nothing_is_decided_before_they_are_fetched() -
     assert decoder.unknown_ids(sent) == {1, 2}
     with pytest.raises(NotCached):
         decoder.decode(sent)
-    registry.fetch(1)
+    registry.fetch({1})
     with pytest.raises(NotCached):
         decoder.decode(sent)
-    registry.fetch(2)
+    registry.fetch({2})
     assert decoder.unknown_ids(sent) == set()
     assert len(decoder.decode(sent).batch) == 5
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.records import (
@@ -185,8 +186,8 @@ def test_unknown_ids_are_told_and_nothing_is_decided_before_they_are_fetched() -
     assert decoder.unknown_ids(sent) == {7, 8}
     with pytest.raises(NotCached, match="schema_id"):
         decoder.decode(sent)
-    registry.fetch(7)
-    registry.fetch(8)
+    registry.fetch({7})
+    registry.fetch({8})
     assert decoder.unknown_ids(sent) == set()
     assert [one.record for one in decoder.decode(sent).records] == [GOAL] * 3
 
@@ -216,6 +217,9 @@ POISON = {
     "not utf-8": (
         replace(GOOD, value=BODY.replace(b"svc-1", b"svc\xff1")), Reason.UNDECODABLE, "utf-8"
     ),
+    "long id": (
+        message(msgspec.structs.replace(GOAL, goal_id="g" * 257)), Reason.FIELD_TOO_LARGE, "goal_id"
+    ),
     "another record": (replace(EVENT, topic="goals"), Reason.UNDECODABLE, "mismatch"),
     "microseconds": (
         Message(framed(7, MICROS, goal_fields(timestamp=NOW * 1000))), Reason.UNDECODABLE,
@@ -229,7 +233,7 @@ POISON = {
     "other key": (replace(GOOD, key=b"svc-2"), Reason.KEY_MISMATCH, "svc-2"),
     "binary key": (replace(GOOD, key=b"\xff"), Reason.KEY_MISMATCH, "entity_id"),
     "no time": (goal_with(timestamp=0), Reason.INVALID_TIMESTAMP, "'timestamp', value 0"),
-    "wrong unit": (goal_with(timestamp=NOW * 1000), Reason.INVALID_TIMESTAMP, "timestamp"),
+    "wrong unit": (goal_with(timestamp=NOW * 1000), Reason.TIMESTAMP_UNIT, "--time-unit us"),
     "nan": (NAN, Reason.INVALID_VALUE, "target_value"),
     "infinite, nested": (INFINITE, Reason.INVALID_VALUE, "cause_numbers"),
 }  # fmt: skip

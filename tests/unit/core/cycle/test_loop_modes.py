@@ -218,7 +218,7 @@ def test_a_rejected_plan_ends_and_the_next_one_waits_for_its_cooldown() -> None:
     loop.wait(MINUTE)
     assert len(loop.plans()) == 2
     assert loop.asked == []
-    assert loop.goal().attempts == 1  # a person was asked
+    assert loop.goal().attempts == 0  # none of them ran
 
 
 def test_nobody_answers_in_time() -> None:
@@ -228,9 +228,30 @@ def test_nobody_answers_in_time() -> None:
     loop.wait(1)
     (plan,) = loop.plans()
     assert (plan.status, plan.reason) == (PlanStatus.CANCELLED, "nobody approved it in time")
+    assert [each.rule for each in loop.seen.records("alerts")] == [
+        "approval_waiting", "approval_expiring", "approval_expired",
+    ]  # fmt: skip
     seen = loop.command("plan.approve", plan.plan_id)
     assert [reason for _, _, reason, _ in seen.rejections] == ["not_waiting"]
     assert loop.asked == []
+
+
+def test_an_answer_that_does_not_come_is_no_attempt() -> None:
+    loop = waiting()
+    loop.wait(6 * HOUR)
+
+    plans = loop.plans()
+    assert len(plans) > loop.bench.config.planning.max_attempts
+    assert {plan.status for plan in plans[:-1]} == {PlanStatus.CANCELLED}
+    assert plans[-1].status is PlanStatus.WAITING
+    assert (loop.goal().status, loop.goal().attempts) == (GoalStatus.ACTIVE, 0)
+    told = [each for each in loop.decisions("refusal") if each.chosen == "no_plan"]
+    assert {each.reason for each in told} == {
+        "nobody approved it in time; a person is asked again after 10 min"
+    }
+    rules = [each.rule for each in loop.seen.records("alerts")]
+    assert rules.count("approval_waiting") == len(plans)
+    assert rules.count("approval_expired") == rules.count("approval_expiring") == len(plans) - 1
 
 
 def test_an_answer_needs_a_name_and_a_plan_that_is_there() -> None:

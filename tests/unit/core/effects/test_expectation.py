@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.effects.config import EffectsConfig
-from streams.core.effects.counterfactual import untouched
+from streams.core.effects.counterfactual import counterfactual
 from streams.core.effects.expectation import (
     Expectation,
     acted,
@@ -36,7 +36,7 @@ RISING = [float(91 + step) for step in range(10)]
 
 def test_the_untouched_value_is_that_of_the_forecast_at_the_settle_time() -> None:
     found = expectation(RISING, half=2.0, settle_ms=5 * MINUTE)
-    assert (found.untouched_mean, found.untouched_lower, found.untouched_upper) == (
+    assert (found.counterfactual_mean, found.counterfactual_lower, found.counterfactual_upper) == (
         95.0,
         93.0,
         97.0,
@@ -45,38 +45,38 @@ def test_the_untouched_value_is_that_of_the_forecast_at_the_settle_time() -> Non
 
 
 def test_between_two_steps_the_forecast_is_linear() -> None:
-    band = untouched(NOW, 90.0, forecast(RISING), 48).at(NOW + 150_000)
+    band = counterfactual(NOW, 90.0, forecast(RISING), 48).at(NOW + 150_000)
     assert band.mean == pytest.approx(92.5)
 
 
 def test_before_the_first_step_its_interval_holds() -> None:
-    band = untouched(NOW, 90.0, forecast(RISING), 48).at(NOW + 1)
+    band = counterfactual(NOW, 90.0, forecast(RISING), 48).at(NOW + 1)
     assert (band.mean, band.lower, band.upper) == (91.0, 89.0, 93.0)
 
 
 def test_behind_the_last_step_the_interval_widens_with_the_root_of_the_time() -> None:
-    band = untouched(NOW, 90.0, forecast([90.0] * 4), 48).at(NOW + 16 * MINUTE)
+    band = counterfactual(NOW, 90.0, forecast([90.0] * 4), 48).at(NOW + 16 * MINUTE)
     assert (band.mean, band.lower, band.upper) == (90.0, 86.0, 94.0)
 
 
 def test_steps_of_unknown_length_count_as_one() -> None:
-    band = untouched(NOW, 90.0, forecast(RISING, step_ms=0), 48).at(NOW + 100 * MINUTE)
+    band = counterfactual(NOW, 90.0, forecast(RISING, step_ms=0), 48).at(NOW + 100 * MINUTE)
     assert band.mean == 91.0
 
 
 def test_without_a_forecast_the_metric_is_expected_to_stay_without_an_interval() -> None:
     found = expectation((), current=70.0)
-    assert found.untouched_mean == 70.0
-    assert (found.untouched_lower, found.untouched_upper) == (None, None)
+    assert found.counterfactual_mean == 70.0
+    assert (found.counterfactual_lower, found.counterfactual_upper) == (None, None)
 
 
 def test_a_forecast_that_is_not_finite_is_none() -> None:
-    assert untouched(NOW, 70.0, forecast([math.nan]), 48).mean == []
-    assert untouched(NOW, 70.0, forecast([]), 48).mean == []
+    assert counterfactual(NOW, 70.0, forecast([math.nan]), 48).mean == []
+    assert counterfactual(NOW, 70.0, forecast([]), 48).mean == []
 
 
 def test_no_more_steps_are_kept_than_asked_for() -> None:
-    assert len(untouched(NOW, 0.0, forecast([1.0] * 100), 48).mean) == 48
+    assert len(counterfactual(NOW, 0.0, forecast([1.0] * 100), 48).mean) == 48
 
 
 def test_a_declared_effect_is_expected_until_something_was_measured() -> None:
@@ -130,8 +130,8 @@ def test_the_expectation_knows_its_plan_and_decision() -> None:
 
 def test_an_act_that_ends_late_is_measured_late_against_the_forecast_from_before() -> None:
     found = acted(expectation(RISING), NOW + MINUTE, NOW + 3 * MINUTE, 5 * MINUTE)
-    assert (found.act_at, found.settle_at) == (NOW + MINUTE, NOW + 8 * MINUTE)
-    assert found.untouched_mean == 98.0
+    assert (found.acted_at, found.settle_at) == (NOW + MINUTE, NOW + 8 * MINUTE)
+    assert found.counterfactual_mean == 98.0
     assert found.effect == -20.0
 
 
@@ -179,8 +179,8 @@ def test_the_numbers_are_finite_and_in_order(
         assert found.effect_lower is not None
         assert found.effect_upper is not None
         assert found.effect_lower <= found.effect <= found.effect_upper
-    if found.untouched_lower is not None and found.untouched_upper is not None:
-        assert found.untouched_lower <= found.untouched_mean <= found.untouched_upper
+    if found.counterfactual_lower is not None and found.counterfactual_upper is not None:
+        assert found.counterfactual_lower <= found.counterfactual_mean <= found.counterfactual_upper
     assert b"nan" not in msgspec.json.encode(found)
 
 

@@ -8,17 +8,24 @@ from hypothesis import strategies as st
 from streams.core.forecasting.config import ForecastConfig
 from streams.core.forecasting.exponential_smoothing import ExponentialSmoothingForecaster
 from streams.core.forecasting.holt_winters import HoltWintersForecaster
-from streams.core.forecasting.selection import Change, OnTrial, Pace, Standing, best, is_dear
+from streams.core.forecasting.selection import (
+    OnTrial,
+    TrialChange,
+    TrialSchedule,
+    TrialStatus,
+    best,
+    is_expensive,
+)
 from streams.core.forecasting.snarimax import SnarimaxForecaster
 from streams.core.kernel.batch import FloatArray, IntArray
 from streams.errors import ConfigError, StateError
 from streams.testing import check_forecaster
 
-SHORT = Pace(trial=20, review=5, rest=10, longest_rest=40, memory=10)
-PACE = Pace(trial=8, review=4, rest=6, longest_rest=20, memory=4)
+SHORT = TrialSchedule(trial=20, review=5, rest=10, longest_rest=40, memory=10)
+PACE = TrialSchedule(trial=8, review=4, rest=6, longest_rest=20, memory=4)
 
 
-def make(pace: Pace = SHORT, rows: int = 1) -> OnTrial:
+def make(pace: TrialSchedule = SHORT, rows: int = 1) -> OnTrial:
     """Exponential smoothing on trial: exact on a constant."""
     model = OnTrial(ExponentialSmoothingForecaster(ForecastConfig()), pace)
     model.resize(rows)
@@ -30,8 +37,8 @@ def learn(model: OnTrial, values: FloatArray, yardstick: FloatArray, row: int = 
     return model.learn_many(np.full(count, row), np.arange(count), values, yardstick)
 
 
-def changes(model: OnTrial) -> list[tuple[int, Standing]]:
-    return [(change.position, change.standing) for change in model.take_changes()]
+def changes(model: OnTrial) -> list[tuple[int, TrialStatus]]:
+    return [(change.position, change.trial_status) for change in model.take_changes()]
 
 
 class Judged(OnTrial):
@@ -55,14 +62,16 @@ def test_it_keeps_the_contract_through_trials_and_rests() -> None:
         return made[-1]
 
     check_forecaster(judged)
-    assert {change.standing for model in made for change in model.take_changes()} == set(Standing)
+    assert {change.trial_status for model in made for change in model.take_changes()} == set(
+        TrialStatus
+    )
 
 
 def test_a_trial_that_is_won_keeps_the_model() -> None:
     model, values = make(), np.full(200, 5.0)
     given = learn(model, values, values + 1)
     # the first value has no forecast
-    assert changes(model) == [(20, Standing.KEPT)]
+    assert changes(model) == [(20, TrialStatus.KEPT)]
     assert np.isfinite(given[1:]).all()
     assert model.ratio(0) == 0.0
 
@@ -71,20 +80,21 @@ def test_a_trial_that_is_lost_lets_it_rest_longer_each_time() -> None:
     model, values = make(), np.sin(np.arange(400.0))
     given = learn(model, values, values)
     found = changes(model)
-    assert [standing for _, standing in found] == [Standing.RESTING, Standing.ON_TRIAL] * (
-        len(found) // 2
-    ) + [Standing.RESTING] * (len(found) % 2)
+    assert [trial_status for _, trial_status in found] == [
+        TrialStatus.RESTING,
+        TrialStatus.ON_TRIAL,
+    ] * (len(found) // 2) + [TrialStatus.RESTING] * (len(found) % 2)
     rests = [after - before for (before, _), (after, _) in list(pairwise(found))[::2]]
     assert rests[:4] == [10, 20, 40, 40]
-    for (start, standing), (end, _) in pairwise(found):
-        if standing == Standing.RESTING:
+    for (start, trial_status), (end, _) in pairwise(found):
+        if trial_status == TrialStatus.RESTING:
             assert np.isnan(given[start + 1 : end + 1]).all()
 
 
 def test_a_resting_model_keeps_no_state_and_gives_no_forecast() -> None:
     model, values = make(), np.sin(np.arange(25.0))
     learn(model, values, values)
-    assert model.standing(0) == Standing.RESTING
+    assert model.trial_status(0) == TrialStatus.RESTING
     assert np.isnan(model.forecast(0, 3)).all()
     assert len(model.dump(0)) < 40
 
@@ -95,31 +105,31 @@ def test_a_kept_model_that_gets_worse_rests_and_has_its_first_rest_again() -> No
     learn(model, lost, lost)
     learn(model, won, won + 1)
     model.take_changes()
-    assert model.standing(0) == Standing.KEPT
+    assert model.trial_status(0) == TrialStatus.KEPT
     worse = np.sin(np.arange(40.0))
     learn(model, worse, worse)
     (end, rests), (again, on_trial) = changes(model)[:2]
-    assert (rests, on_trial) == (Standing.RESTING, Standing.ON_TRIAL)
+    assert (rests, on_trial) == (TrialStatus.RESTING, TrialStatus.ON_TRIAL)
     assert again - end == SHORT.rest
 
 
 def test_a_little_better_is_not_enough() -> None:
-    model = make(Pace(trial=50, rest=1000))
+    model = make(TrialSchedule(trial=50, rest=1000))
     values = np.sin(np.arange(60.0))
-    own = learn(make(Pace(trial=10**9)), values, values)
+    own = learn(make(TrialSchedule(trial=10**9)), values, values)
     learn(model, values, values + np.nan_to_num(np.abs(values - own)) / 0.985)
-    assert changes(model) == [(50, Standing.RESTING)]
+    assert changes(model) == [(50, TrialStatus.RESTING)]
     assert 0.98 < model.ratio(0) < 0.99
 
 
 def test_a_drift_ends_a_rest_at_the_value_it_names() -> None:
-    model, values = make(Pace(trial=20, rest=10_000)), np.sin(np.arange(40.0))
+    model, values = make(TrialSchedule(trial=20, rest=10_000)), np.sin(np.arange(40.0))
     learn(model, values, values)
     model.take_changes()
     model.wake(0, 0, 5)
     model.wake(0, 4, 16)  # then the model is on trial anyway
     given = learn(model, values, values)
-    assert changes(model)[0] == (4, Standing.ON_TRIAL)
+    assert changes(model)[0] == (4, TrialStatus.ON_TRIAL)
     assert np.isfinite(given[6:20]).all()
 
 
@@ -134,7 +144,7 @@ def test_without_a_yardstick_nothing_is_decided() -> None:
     given = model.learn_many(np.zeros(300, np.int64), np.arange(300), values)
     assert np.isfinite(given[1:]).all()
     assert model.take_changes() == []
-    assert (model.standing(0), model.ratio(0)) == (Standing.ON_TRIAL, 1.0)
+    assert (model.trial_status(0), model.ratio(0)) == (TrialStatus.ON_TRIAL, 1.0)
 
 
 def test_changes_name_row_and_reason_in_order_of_the_batch() -> None:
@@ -144,8 +154,8 @@ def test_changes_name_row_and_reason_in_order_of_the_batch() -> None:
     yardstick = np.where(rows == 0, 6.0, values)
     model.learn_many(rows, np.arange(80), values, yardstick)
     kept, rests, *_ = model.take_changes()
-    assert kept == Change(40, 0, Standing.KEPT, 0.0)
-    assert (rests.position, rests.row, rests.standing) == (41, 1, Standing.RESTING)
+    assert kept == TrialChange(40, 0, TrialStatus.KEPT, 0.0)
+    assert (rests.position, rests.row, rests.trial_status) == (41, 1, TrialStatus.RESTING)
     assert rests.ratio == 1.0
     assert model.take_changes() == []
 
@@ -204,8 +214,8 @@ def test_best_is_the_kept_model_with_the_smallest_error() -> None:
 
 def test_models_say_that_they_are_dear() -> None:
     config = ForecastConfig()
-    assert is_dear(SnarimaxForecaster(config))
-    assert not is_dear(HoltWintersForecaster(config))
+    assert is_expensive(SnarimaxForecaster(config))
+    assert not is_expensive(HoltWintersForecaster(config))
 
 
 def test_it_takes_its_name_from_the_model() -> None:
@@ -217,7 +227,7 @@ def test_it_takes_its_name_from_the_model() -> None:
 @pytest.mark.parametrize("name", ["trial", "review", "rest", "longest_rest", "memory"])
 def test_a_pace_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        Pace(**{name: 0})
+        TrialSchedule(**{name: 0})
 
 
 def test_a_state_out_of_range_is_refused() -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.core.goals.measurement import (
     NOT_BEFORE,
+    PROGRESS_REST_MS,
     PROGRESS_STEP,
     CloseReason,
     cancel,
@@ -13,8 +15,9 @@ from streams.core.goals.measurement import (
     is_notable,
     measure,
 )
+from streams.core.goals.state import Published
 from streams.core.outcomes.build import interpret, outcome_for
-from streams.records import Direction, Goal, GoalStatus, Trend
+from streams.records import Direction, Goal, GoalStatus, Priority, Trend
 from tests.kits.core.goals import (
     HOUR,
     MINUTE,
@@ -206,20 +209,69 @@ def test_progress_needs_a_metric_that_moved(goal: Goal, measurements: list[float
 def test_milestones_are_notable() -> None:
     goal = admitted()
     first = measured(goal, 0.0)
-    assert is_notable(goal, first)
-    assert is_notable(first, changed(first, trend=Trend.TOWARD_GOAL))
-    assert is_notable(first, changed(first, met_since=NOW))
-    assert is_notable(first, changed(first, target_value=11.0))
-    assert is_notable(first, cancel(first, "", NOW))
+    said = Published(first.progress, NOW)
+    assert is_notable(goal, first, said)
+    assert is_notable(first, changed(first, target_value=11.0), said)
+    assert is_notable(first, changed(first, priority=Priority.CRITICAL), said)
+    assert is_notable(first, changed(first, deadline=NOW + 1), said)
+    assert is_notable(first, cancel(first, "", NOW), said)
+    assert not is_notable(first, changed(first, trend=Trend.TOWARD_GOAL), said)
+    assert not is_notable(first, changed(first, met_since=NOW), said)
 
 
 def test_small_steps_are_quiet_until_they_add_up() -> None:
-    published = measured(admitted(), 0.0, 0.2, 0.4)
-    quiet = measured(published, 0.6)
-    assert not is_notable(published, quiet)
+    known = measured(admitted(), 0.0, 0.2, 0.4)
+    said = Published(known.progress, known.timestamp)
+    quiet = measured(known, 0.6)
+    assert not is_notable(known, quiet, said)
     loud = measured(quiet, 0.8, 1.0)
-    assert not is_notable(quiet, loud)
-    assert loud.progress >= published.progress + PROGRESS_STEP
-    assert is_notable(published, loud)
-    assert is_notable(quiet, loud, published_progress=published.progress)
-    assert not is_notable(published, loud, published_progress=loud.progress)
+    assert loud.progress >= known.progress + PROGRESS_STEP
+    assert is_notable(quiet, loud, said)
+    assert not is_notable(quiet, loud, Published(loud.progress, NOW))
+
+
+def test_any_move_is_worth_a_record_after_a_rest() -> None:
+    known = measured(admitted(), 0.0, 0.2)
+    quiet = measured(known, 0.4)
+    said = Published(known.progress, quiet.timestamp - PROGRESS_REST_MS)
+    assert is_notable(known, quiet, said)
+    assert not is_notable(known, quiet, replace(said, at=said.at + 1))
+    assert not is_notable(known, changed(quiet, progress=known.progress), said)
+
+
+def test_noise_moves_no_progress_however_long() -> None:
+    """Two values 1 apart, where forecasts are wrong by 0.5: 10 % of a way of 10."""
+    known = measured(admitted(), 0.0, 4.0)
+    there = measured(known, 5.0)
+    said = Published(known.progress, 0)
+    assert is_notable(known, there, said, dead_band=0.2)
+    assert not is_notable(known, there, said, dead_band=0.5)
+    far = measured(known, 8.0)
+    assert is_notable(known, far, said, dead_band=50.0)
+
+
+def test_progress_to_and_fro_is_published_ever_more_rarely() -> None:
+    known = measured(admitted(), 0.0)
+    said, times = Published(known.progress, NOW), list[int]()
+    for minute in range(24 * 60):
+        after = changed(known, progress=0.1 * (minute % 2), timestamp=NOW + minute * MINUTE)
+        if is_notable(known, after, said):
+            said = said.then(after)
+            times.append(minute)
+    assert times[:2] == [1, 2]
+    assert 5 <= len(times) <= 10
+    on = changed(known, progress=0.3, timestamp=NOW + 24 * HOUR)
+    said = said.then(on)
+    assert said.turns <= 1 or said.then(changed(on, progress=0.4)).turns == 0
+
+
+def test_a_hold_does_not_run_on_through_silence() -> None:
+    goal = admitted(target_value=70.0, direction=AT_MOST, hold_ms=HOUR)
+    held = measured(goal, 60.0)
+    later = NOW + 7 * 24 * HOUR
+    again = measure(held, 60.0, 60.0, later, after_silence=True)
+    assert again is not None
+    assert (again.status, again.met_since) == (GoalStatus.ACTIVE, later)
+    done = measure(held, 60.0, 60.0, later)
+    assert done is not None
+    assert done.status is GoalStatus.ACHIEVED

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.metric.text import JSON_LIMIT, TRACE_LIMIT, json_text, plain_text
+from streams.core.metric.text import TRACE_BYTES, json_text, plain_text
 from streams.core.outcomes.result import (
     INVALID_RESULT,
     UNKNOWN_FAILURE,
@@ -19,7 +19,8 @@ from streams.core.outcomes.result import (
     interpret,
     timed_out,
 )
-from streams.records import OutcomeStatus
+from streams.records import Outcome, OutcomeStatus
+from streams.records.limits import ID_BYTES, OUTPUT_BYTES, TEXT_BYTES, field_limits
 
 SUCCESS, FAILURE = OutcomeStatus.SUCCESS, OutcomeStatus.FAILURE
 
@@ -114,9 +115,9 @@ def test_a_cancelled_handler_is_cancelled(module: str) -> None:
 
 def test_a_trace_is_kept_only_when_given() -> None:
     assert failure(ValueError("bad")).stack_trace is None
-    kept = failure(ValueError("bad"), "x" * TRACE_LIMIT + "ValueError: bad").stack_trace
+    kept = failure(ValueError("bad"), "x" * TRACE_BYTES + "ValueError: bad").stack_trace
     assert kept is not None
-    assert len(kept) == TRACE_LIMIT
+    assert len(kept) == TRACE_BYTES
     assert kept.endswith("ValueError: bad")
 
 
@@ -166,11 +167,54 @@ def test_odd_values_still_give_json() -> None:
 
 
 def test_a_long_output_is_cut_and_says_so() -> None:
-    cut = json.loads(json_text("é" * JSON_LIMIT))
+    cut = json.loads(json_text("é" * OUTPUT_BYTES))
     assert cut["truncated"] is True
-    assert cut["bytes"] == 2 * JSON_LIMIT + 2
+    assert cut["bytes"] == 2 * OUTPUT_BYTES + 2
     assert cut["head"].startswith('"ééé')
-    assert len(json_text("\x00" * JSON_LIMIT).encode()) <= JSON_LIMIT
+    assert len(json_text("\x00" * OUTPUT_BYTES).encode()) <= OUTPUT_BYTES
+
+
+HUGE = "é" * 400_000
+
+
+@pytest.mark.parametrize("output_bytes", [TEXT_BYTES, OUTPUT_BYTES])
+@pytest.mark.parametrize(
+    "result",
+    [
+        HandlerResult(output=json.dumps({"rows": HUGE})),
+        HandlerResult(output="\x01" * 100_000),
+        HandlerResult(error_message=HUGE, error_type=HUGE, stack_trace=HUGE),
+        HandlerResult(metadata={f"{number}{HUGE}": HUGE for number in range(300)}),
+        HandlerResult(impact={f"{HUGE[:number]}": 1.0 for number in range(1, 300)}),
+        HandlerResult(output=HUGE, error_message="\ud800" * 10_000, metadata={"k": "v"}),
+        interpret({"output": HUGE, "error": HUGE, "metadata": dict.fromkeys(HUGE[:9], HUGE)}),
+        failure(ValueError(HUGE), HUGE),
+    ],
+    ids=lambda result: None,
+)
+def test_whatever_a_handler_gives_back_fits_into_an_outcome(
+    result: HandlerResult, output_bytes: int
+) -> None:
+    kept = result.bounded(output_bytes)
+    for name, limit in field_limits(Outcome, output_bytes).items():
+        value = getattr(kept, name, None)
+        if isinstance(value, str):
+            assert len(value.encode()) <= limit.text, name
+        elif value:
+            assert len(value) < 256
+            assert all(len(key.encode()) <= ID_BYTES for key in value)
+    assert all(len(value.encode()) <= TEXT_BYTES for value in kept.metadata.values())
+    assert kept.bounded(output_bytes).output == kept.output
+    if kept != result:
+        assert kept.metadata["result_cut"]
+
+
+def test_a_result_that_fits_stays_as_it_is() -> None:
+    result = HandlerResult(output='{"a": 1}', metadata={"k": "v"}, impact={"cpu": -1.0})
+    assert result.bounded(OUTPUT_BYTES) is result
+    cut = HandlerResult(output=HUGE, metadata={"k": "v"}).bounded(OUTPUT_BYTES)
+    assert cut.metadata == {"k": "v", "result_cut": "output"}
+    assert json.loads(cut.output or "")["bytes"] == len(HUGE.encode())
 
 
 @pytest.mark.spec("S2-023", "S2-024", "S2-032")
@@ -260,4 +304,4 @@ def test_whatever_is_returned_has_a_final_result_that_fits_a_record(returned: ob
     if result.output is not None:
         json.loads(result.output)
     for text in (result.output, result.error_message, *result.metadata.values()):
-        assert text is None or text == plain_text(text, len(text))
+        assert text is None or text == plain_text(text, 4 * len(text))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.planning.catalog import proposals
+from streams.core.planning.catalog import candidates
 from streams.core.planning.composition import is_chain
 from streams.core.planning.config import ActionSpec
 from streams.records import Direction, Goal, GoalOrigin, GoalType
@@ -16,7 +16,7 @@ from tests.kits.core.planning import goal, spec
 
 
 def names(of: Goal, actions: dict[str, ActionSpec]) -> list[str]:
-    return [each.name for each in proposals(of, actions)]
+    return [each.name for each in candidates(of, actions)]
 
 
 def user_goal(*actions: str, **fields: Any) -> Goal:
@@ -35,7 +35,7 @@ CATALOGUE = {
 
 @pytest.mark.spec("S1-101")
 def test_a_goal_with_two_actions_gets_two_steps_that_know_the_goal() -> None:
-    [only] = proposals(user_goal("scale_up", "tell_people"), CATALOGUE)
+    [only] = candidates(user_goal("scale_up", "tell_people"), CATALOGUE)
     about = {
         "entity_id": "checkout",
         "goal_id": "g-1",
@@ -49,7 +49,7 @@ def test_a_goal_with_two_actions_gets_two_steps_that_know_the_goal() -> None:
 
 
 def test_steps_carry_what_the_catalogue_knows() -> None:
-    [only] = proposals(user_goal("scale_up"), CATALOGUE)
+    [only] = candidates(user_goal("scale_up"), CATALOGUE)
     assert (only.steps[0].undo, only.steps[0].agent) == ("scale_down", "scaler")
     assert (only.effect, only.cost, only.resources) == (-20.0, 4.0, {"quota": 2.0})
     assert (only.reversible, only.unattended) == (True, True)
@@ -57,14 +57,14 @@ def test_steps_carry_what_the_catalogue_knows() -> None:
 
 def test_the_catalogue_cannot_replace_what_a_step_knows_of_its_goal() -> None:
     actions = {"a": spec("cpu", params={"goal_id": "other", "x": "1"})}
-    [only] = proposals(goal(), actions)
+    [only] = candidates(goal(), actions)
     assert (only.steps[0].params["goal_id"], only.steps[0].params["x"]) == ("g-1", "1")
 
 
 def test_one_step_that_is_not_allowed_or_not_reversible_makes_the_whole_so() -> None:
-    [only] = proposals(user_goal("scale_up", "warm_cache"), CATALOGUE)
+    [only] = candidates(user_goal("scale_up", "warm_cache"), CATALOGUE)
     assert (only.reversible, only.unattended) == (False, False)
-    [unknown] = proposals(user_goal("scale_up", "new_thing"), CATALOGUE)
+    [unknown] = candidates(user_goal("scale_up", "new_thing"), CATALOGUE)
     assert (unknown.reversible, unknown.unattended) == (True, False)
 
 
@@ -73,7 +73,7 @@ def test_steps_take_turns_so_their_effects_add_up_and_their_needs_do_not() -> No
         "a": spec("cpu", effect={"cpu": -2.0}, resources={"quota": 2.0}, cost=1.0),
         "b": spec("cpu", effect={"cpu": -3.0}, resources={"quota": 5.0, "disk": 1.0}, cost=2.0),
     }
-    [only] = proposals(user_goal("a", "b"), actions)
+    [only] = candidates(user_goal("a", "b"), actions)
     assert only.effect == -5.0
     assert only.cost == 3.0
     assert only.resources == {"disk": 1.0, "quota": 5.0}
@@ -92,7 +92,7 @@ def test_each_action_that_fits_is_a_candidate_in_the_order_of_names() -> None:
     assert names(goal(actions=("scale_up",)), CATALOGUE) == ["scale_up", "warm_cache"]
     assert names(user_goal(), CATALOGUE) == ["scale_up", "warm_cache"]
     backwards = dict(reversed(CATALOGUE.items()))
-    assert proposals(goal(), backwards) == proposals(goal(), CATALOGUE)
+    assert candidates(goal(), backwards) == candidates(goal(), CATALOGUE)
 
 
 def test_an_action_serves_only_its_metrics_and_goal_types() -> None:
@@ -124,7 +124,7 @@ def test_what_is_declared_to_lead_away_from_the_target_is_left_out(
 
 
 def test_an_action_without_a_declared_effect_is_a_candidate() -> None:
-    [only] = proposals(goal(), {"try": spec("cpu", effect={"memory": 1.0})})
+    [only] = candidates(goal(), {"try": spec("cpu", effect={"memory": 1.0})})
     assert only.effect is None
 
 
@@ -136,7 +136,7 @@ def test_actions_with_conditions_become_a_valid_chain() -> None:
         "pull_image": spec(provides=("image_pulled",)),
         "unrelated": spec(provides=("coffee",)),
     }
-    [only] = proposals(goal(), actions)
+    [only] = candidates(goal(), actions)
     assert only.name == "pull_image+start_replica+move_traffic"
     assert [each.name for each in only.steps] == ["pull_image", "start_replica", "move_traffic"]
     assert only.effect == -30.0
@@ -144,20 +144,20 @@ def test_actions_with_conditions_become_a_valid_chain() -> None:
 
 def test_what_no_chain_leads_to_is_left_out_even_when_the_goal_names_it() -> None:
     actions = {"move_traffic": spec("cpu", requires=("replica_ready",))}
-    assert proposals(goal(), actions) == []
-    assert proposals(goal(actions=("move_traffic",)), actions) == []
+    assert candidates(goal(), actions) == []
+    assert candidates(goal(actions=("move_traffic",)), actions) == []
 
 
 def test_without_a_candidate_the_goal_s_own_actions_are_one() -> None:
     assert names(goal(actions=("analyse", "optimise", "monitor")), {}) == [
         "analyse+optimise+monitor"
     ]
-    assert proposals(goal(), {}) == []
+    assert candidates(goal(), {}) == []
 
 
 def test_the_goal_s_own_actions_are_no_way_around_the_catalogue() -> None:
     actions = {"harm": spec("cpu", effect={"cpu": 9.0})}
-    assert proposals(goal(actions=("harm",)), actions) == []
+    assert candidates(goal(actions=("harm",)), actions) == []
 
 
 @pytest.mark.spec("S1-190")
@@ -166,7 +166,7 @@ def test_the_steps_of_one_plan_can_belong_to_two_agents() -> None:
         "drain": spec(provides=("drained",), agent="network"),
         "restart": spec("cpu", requires=("drained",), agent="compute"),
     }
-    [only] = proposals(goal(), actions)
+    [only] = candidates(goal(), actions)
     assert [(each.name, each.agent) for each in only.steps] == [
         ("drain", "network"),
         ("restart", "compute"),
@@ -190,7 +190,7 @@ SPECS = st.builds(
 def test_every_candidate_of_the_engine_is_a_chain_that_may_help(
     actions: dict[str, ActionSpec], named: tuple[str, ...]
 ) -> None:
-    found = proposals(goal(actions=named), actions)
+    found = candidates(goal(actions=named), actions)
     for each in found:
         assert each.steps
         assert is_chain([one.name for one in each.steps], actions)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.core.planning.catalog import proposals
-from streams.core.planning.plan import RESOURCES, Proposal, make_plan
+from streams.core.planning.catalog import candidates
+from streams.core.planning.plan import RESOURCES, PlanCandidate, make_plan
 from streams.errors import InvalidRecord
 from streams.records import (
     GoalOrigin,
@@ -27,7 +27,7 @@ def test_a_plan_holds_goal_strategy_time_duration_needs_and_steps() -> None:
         actions=("buy", "install"),
         origin=GoalOrigin.USER,
     )
-    [only] = proposals(capacity, {"buy": spec("cpu", effect={"cpu": -15.0}, reversible=False)})
+    [only] = candidates(capacity, {"buy": spec("cpu", effect={"cpu": -15.0}, reversible=False)})
     made = make_plan(
         capacity,
         only,
@@ -77,7 +77,7 @@ def test_a_plan_holds_goal_strategy_time_duration_needs_and_steps() -> None:
 
 def test_a_plan_needs_the_larger_of_what_goal_and_steps_ask_for() -> None:
     needy = goal(metadata={RESOURCES: '{"cpu": 20, "disk": 1}'})
-    one = Proposal(name="a", steps=(), resources={"disk": 5.0, "net": 2.0})
+    one = PlanCandidate(name="a", steps=(), resources={"disk": 5.0, "net": 2.0})
     assert plan(of=needy, proposal=one).resource_requirements == {
         "cpu": 20.0,
         "disk": 5.0,

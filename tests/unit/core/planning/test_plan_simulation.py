@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.planning.plan import Proposal
+from streams.core.planning.plan import PlanCandidate
 from streams.core.planning.simulate import rank
 from streams.records import Direction
 from tests.kits.core.planning import goal, proposal
@@ -20,7 +20,7 @@ STRONG = proposal("scale", effect=-20.0, cost=9.0)
 UNKNOWN = proposal("try")
 
 
-def order(*candidates: Proposal, **fields: Any) -> list[str]:
+def order(*candidates: PlanCandidate, **fields: Any) -> list[str]:
     return [each.proposal.name for each in rank(candidates, RAMP, goal(), **fields)]
 
 
@@ -82,7 +82,7 @@ CANDIDATES = st.lists(EFFECTS, max_size=5).map(
 
 @given(CANDIDATES, st.lists(st.floats(), max_size=6), st.sampled_from(Direction))
 def test_the_ranking_is_total_and_the_same_for_any_order(
-    candidates: list[Proposal], path: list[float], direction: Direction
+    candidates: list[PlanCandidate], path: list[float], direction: Direction
 ) -> None:
     ranked = rank(candidates, path, goal(direction=direction))
     assert rank(candidates[::-1], path, goal(direction=direction)) == ranked

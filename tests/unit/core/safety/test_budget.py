@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.safety.budget import note_act, share_of_scale, usage
+from streams.core.safety.budget import note_start, share_of_scale, usage
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.state import SafetyState
@@ -16,7 +16,7 @@ from tests.kits.core.safety import CONFIG, HOUR, MINUTE, NOW, goal, verdict
 
 
 def note(state: SafetyState, plan_id: str, now: int, target: str = "cpu") -> None:
-    note_act(state, target=target, change=10, scale=100, plan_id=plan_id, now=now, config=CONFIG)
+    note_start(state, target=target, change=10, scale=100, plan_id=plan_id, now=now, config=CONFIG)
 
 
 def test_acts_leave_the_window_they_are_counted_in() -> None:
@@ -88,7 +88,7 @@ def test_whatever_is_asked_no_window_holds_more_than_permitted(
         if answer.decision is not GateDecision.ALLOW:
             continue
         begun.append(ask)
-        note_act(
+        note_start(
             state,
             target=ask.target,
             change=ask.change,
@@ -98,7 +98,7 @@ def test_whatever_is_asked_no_window_holds_more_than_permitted(
             config=config,
         )
         assert len(state.acts) <= limit
-        assert len(state.last_acts) <= 2
+        assert len(state.last_starts) <= 2
     for ask in begun:
         window = [each for each in begun if ask.at - HOUR < each.at <= ask.at]
         assert len(window) <= limit

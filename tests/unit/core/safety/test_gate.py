@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.safety.approval import ask, awaits_approval
-from streams.core.safety.budget import note_act
+from streams.core.safety.budget import note_start
 from streams.core.safety.config import Mode, SafetyConfig
 from streams.core.safety.gate import ALLOWED, GateDecision
 from streams.core.safety.modes import Controls
 from streams.core.safety.state import SafetyState
+from streams.records import CauseKind
 from tests.kits.core.safety import (
     CONFIG,
     HOUR,
@@ -29,7 +30,7 @@ def acted(
 ) -> SafetyState:
     state = SafetyState()
     for moment in moments:
-        note_act(
+        note_start(
             state,
             target=target,
             change=change,
@@ -77,6 +78,13 @@ def test_an_action_that_is_not_on_the_allow_list_needs_approval() -> None:
     assert awaits_approval(waiting)
     assert "add_units is not on the allow list" in waiting.reason
     assert verdict(proposal=unlisted, approved_by=("ann",)) == ALLOWED
+
+
+def test_what_an_event_has_asked_for_needs_approval_in_every_mode() -> None:
+    fields: dict[str, Any] = {"goal": goal(cause_kind=CauseKind.EVENT), "mode": Mode.ACT}
+    answer = verdict(**fields)
+    assert (answer.decision, answer.check) == (GateDecision.AWAIT_APPROVAL, "goal_state")
+    assert verdict(**fields, approved_by=("ann",)) == ALLOWED
 
 
 def test_what_cannot_be_undone_needs_another_person() -> None:
@@ -179,7 +187,7 @@ def test_an_open_breaker_lets_nothing_begin() -> None:
 
 def test_one_act_is_tried_at_a_time() -> None:
     state = SafetyState(breaker_open_until=NOW)
-    note_act(state, target="cpu", change=1, scale=100, plan_id="p-1", now=NOW, config=CONFIG)
+    note_start(state, target="cpu", change=1, scale=100, plan_id="p-1", now=NOW, config=CONFIG)
     answer = verdict(state, now=NOW + MINUTE, goal=goal(target_metric="memory"))
     assert (answer.check, answer.until) == ("breaker", NOW + HOUR)
     assert "being tried" in answer.reason

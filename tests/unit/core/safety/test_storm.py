@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from streams.core.safety.breaker import note_verification
-from streams.core.safety.budget import note_act
+from streams.core.safety.budget import note_start
 from streams.core.safety.config import SafetyConfig
 from streams.core.safety.gate import GateDecision
 from streams.core.safety.state import SafetyState
@@ -45,7 +45,7 @@ def rage(config: SafetyConfig, help_rate: float, seed: int) -> Storm:
         answer = verdict(state, config=config, now=now, in_flight=running)
         if answer.decision is GateDecision.ALLOW:
             begun.append(minute)
-            note_act(
+            note_start(
                 state,
                 target="cpu",
                 change=-10.0,
