@@ -136,6 +136,8 @@ class Traffic:
         )
 
     def close(self) -> None:
+        self._probe.flush()
+        self._load.flush()
         self._reader.close()
 
 
