@@ -20,6 +20,7 @@ from benchmarks.stack import kafka
 from streams.errors import GoalstreamError
 
 OUTPUT = Path("build/bench.json")
+GUARANTEES = ("at_least_once", "exactly_once")
 WIDTH = 130
 """Columns of the tables, also when the output is a file."""
 
@@ -66,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=Options.repeats)
     parser.add_argument("--cache-series", type=int, default=Options.cache_series)
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--guarantees", nargs="+", default=Options.guarantees, choices=GUARANTEES, metavar="NAME"
+    )
     parser.add_argument("--ours", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--bootstrap", help="a running Kafka; default: one is started")
     parser.add_argument("--registry", default="embedded", help="its registry's URL, or 'embedded'")
@@ -82,6 +86,7 @@ def _options(arguments: argparse.Namespace, bootstrap: str, directory: Path) -> 
         events=arguments.events,
         repeats=arguments.repeats,
         cache_series=arguments.cache_series,
+        guarantees=tuple(arguments.guarantees),
         ours=arguments.ours,
         peers=arguments.peers,
     )

@@ -11,7 +11,7 @@ from benchmarks.cluster import BenchmarkError, delete_topics, topics_with_prefix
 from benchmarks.load import Workload, fill, metric_schema_id
 from benchmarks.measurement import Recovery, Throughput
 from benchmarks.peer import KafkaStreamsLane
-from benchmarks.worker_lane import WorkerLane
+from benchmarks.worker_lane import AT_LEAST_ONCE, WorkerLane
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Options:
     events: int = 1_000_000
     repeats: int = 3
     cache_series: int = 50_000
+    guarantees: tuple[str, ...] = (AT_LEAST_ONCE,)
+    """Each of them is a system of its own."""
     ours: bool = True
     peers: bool = True
 
@@ -115,7 +117,7 @@ class Bench:
 
     def _steps(self, lane: Lane, workload: Workload, prefix: str) -> Iterator[tuple[str, Step]]:
         topic = metrics_topic(prefix)
-        if self.options.ours:
+        for guarantee in self.options.guarantees if self.options.ours else ():
             worker = WorkerLane(
                 bootstrap=self.options.bootstrap,
                 registry_url=self.options.registry_url,
@@ -125,8 +127,9 @@ class Bench:
                 models=lane.models,
                 cache_series=self.options.cache_series,
                 directory=self.options.directory,
+                guarantee=guarantee,
             )
-            yield "goalstream", worker.recover if lane.recovery else worker.process
+            yield worker.system, worker.recover if lane.recovery else worker.process
         if self.options.peers and lane.same_work_peer:
             peer = KafkaStreamsLane(self.options.bootstrap, topic, workload, self.options.directory)
             yield "kafka-streams", peer.recover if lane.recovery else peer.process

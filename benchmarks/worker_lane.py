@@ -22,6 +22,9 @@ from benchmarks.measurement import Recovery, Span, Throughput
 from benchmarks.process import cpu_seconds, environment, peak_rss_mb, running, tail
 
 SYSTEM = "goalstream"
+AT_LEAST_ONCE = "at_least_once"
+TEN_YEARS = 315_360_000
+"""One analysis in this time: the lanes measure learning, not forecasts."""
 
 TIMEOUT_SECONDS = 300.0
 POLL_SECONDS = 0.05
@@ -60,34 +63,43 @@ class WorkerLane:
     cache_series: int
     directory: Path
     """Holds state, settings and logs of the run; one run each."""
+    guarantee: str = AT_LEAST_ONCE
+    """``worker.guarantee``."""
+    interval_seconds: int = TEN_YEARS
+    """Event time between two analyses of a series."""
+
+    @property
+    def system(self) -> str:
+        """Its name in tables."""
+        return SYSTEM if self.guarantee == AT_LEAST_ONCE else f"{SYSTEM}-{self.guarantee}"
 
     def process(self, app: str) -> list[Throughput]:
         """Read the whole topic; ends when the committed offsets have reached its end.
 
         Not in the figures: start of the interpreter, imports, joining the group, until ready.
         """
-        self._apply_topics(app)
-        with self._worker(app, "process") as worker:
+        self.apply_topics(app)
+        with self.worker(app, "process") as worker:
             first = self._watch_start(worker)
             last = self._wait_committed(worker, app)
             rss = peak_rss_mb(worker.pid)
-        return [Throughput(SYSTEM, first.until(last), rss)]
+        return [Throughput(self.system, first.until(last), rss)]
 
     def recover(self, app: str) -> list[Recovery]:
         """Fill the changelogs, delete the state directory, start again."""
-        self._apply_topics(app)
-        with self._worker(app, "fill") as worker:
+        self.apply_topics(app)
+        with self.worker(app, "fill") as worker:
             self._wait_committed(worker, app)
         shutil.rmtree(self._home(app) / "state")
-        with self._worker(app, "recover") as worker:
-            seconds = self._wait_ready(worker)
+        with self.worker(app, "recover") as worker:
+            seconds = self.wait_ready(worker)
             records = int(worker.figure("goalstream_recovery_records_total"))
             recovery = worker.figure("goalstream_recovery_seconds")
             rss = peak_rss_mb(worker.pid)
         states = min(self.workload.series, self.workload.events)
-        return [Recovery(SYSTEM, states, records, seconds, recovery, rss)]
+        return [Recovery(self.system, states, records, seconds, recovery, rss)]
 
-    def _apply_topics(self, app: str) -> None:
+    def apply_topics(self, app: str) -> None:
         """Create what the worker needs beside the full topic: outputs, and its own changelogs."""
         home = self._home(app)
         self._write_settings(home, app, _free_port())
@@ -108,12 +120,12 @@ class WorkerLane:
         return home
 
     @contextmanager
-    def _worker(self, app: str, part: str) -> Iterator[_Worker]:
+    def worker(self, app: str, part: str) -> Iterator[RunningWorker]:
         home, port = self._home(app), _free_port()
         self._write_settings(home, app, port)
         log = home / f"{part}.log"
         with running([*command(), "worker"], home, log) as process:
-            yield _Worker(process, log, f"http://127.0.0.1:{port}", time.perf_counter())
+            yield RunningWorker(process, log, f"http://127.0.0.1:{port}", time.perf_counter())
 
     def _write_settings(self, home: Path, app: str, port: int) -> None:
         """goalstream.toml in the working directory, where the command looks for it."""
@@ -125,25 +137,28 @@ class WorkerLane:
                 "app_id": app,
                 "state_dir": str(home / "state"),
                 "checkpoint_seconds": 1.0,
+                "guarantee": self.guarantee,
                 "cache_series": self.cache_series,
             },
             "web": {"port": port},
-            # One analysis in ten years: these lanes measure learning, not forecasts.
-            "forecasting": {"models": list(self.models), "interval_seconds": 315_360_000},
+            "forecasting": {
+                "models": list(self.models),
+                "interval_seconds": self.interval_seconds,
+            },
         }
         (home / "goalstream.toml").write_text(_toml(settings))
 
-    def _wait_ready(self, worker: _Worker) -> float:
+    def wait_ready(self, worker: RunningWorker) -> float:
         """Seconds from the start of the process until it says that it is ready."""
         worker.wait_until(worker.ready, "ready", POLL_SECONDS)
         return time.perf_counter() - worker.started
 
-    def _watch_start(self, worker: _Worker) -> Sample:
+    def _watch_start(self, worker: RunningWorker) -> Sample:
         """The last sample before the first record, or the first one with few records done.
 
         The page is read only until then: it costs the worker CPU time.
         """
-        self._wait_ready(worker)
+        self.wait_ready(worker)
         samples = [worker.sample()]
 
         def reading() -> bool:
@@ -155,7 +170,7 @@ class WorkerLane:
         idle = [sample for sample in samples if not sample.records]
         return idle[-1] if idle else samples[0]
 
-    def _wait_committed(self, worker: _Worker, app: str) -> Sample:
+    def _wait_committed(self, worker: RunningWorker, app: str) -> Sample:
         offsets = CommittedOffsets(self.bootstrap, app, self.topic, PARTITIONS)
         try:
             worker.wait_until(
@@ -167,7 +182,7 @@ class WorkerLane:
 
 
 @dataclass(frozen=True, slots=True)
-class _Worker:
+class RunningWorker:
     process: subprocess.Popen[bytes]
     log: Path
     url: str
@@ -192,6 +207,16 @@ class _Worker:
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+    def buckets(self, name: str) -> list[tuple[float, float]]:
+        """(upper bound, count up to it) of a histogram, in order."""
+        page = httpx.get(f"{self.url}/metrics", timeout=HTTP_SECONDS).text
+        return [
+            (float(sample.labels["le"]), sample.value)
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == f"{name}_bucket"
+        ]
 
     def sample(self) -> Sample:
         records = int(self.figure("goalstream_records_total", topic="metrics"))

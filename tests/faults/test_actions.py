@@ -97,8 +97,9 @@ def test_two_workers_run_each_action_once(deployment: Deployment, tmp_path: Path
     assert ran.total() == sum(each.action_type != "unheard_of" for each in actions)
 
 
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 def test_actions_survive_kills_and_leaves(
-    deployment: Deployment, kafka: KafkaHarness, tmp_path: Path
+    deployment: Deployment, kafka: KafkaHarness, tmp_path: Path, guarantee: str
 ) -> None:
     file = tmp_path / "ran"
     a, b = deployment.worker("a").start(), deployment.worker("b").start()
@@ -123,6 +124,8 @@ def test_actions_survive_kills_and_leaves(
     deployment.wait_committed()
     a.stop()
     require_one_outcome_each(deployment, actions, file)
+    if guarantee == "exactly_once":
+        assert all(len(found) == 1 for found in outcomes(deployment).values())
     interrupted = [
         found for found in outcomes(deployment).values() if found[0].error_type == "Interrupted"
     ]

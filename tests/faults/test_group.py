@@ -75,6 +75,23 @@ def test_two_workers_share_the_models_of_all_series(deployment: Deployment) -> N
     assert holding == {entity(number) for number in range(100)}
 
 
+@pytest.mark.parametrize("guarantee", ["exactly_once"])
+def test_a_join_and_two_leaves_under_load_show_nothing_twice(deployment: Deployment) -> None:
+    a, b = deployment.worker("a"), deployment.worker("b")
+    a.start()
+    ledger = begin(deployment)
+    ledger.send(10_000)
+    with ledger.flowing(1_500):
+        wait_owned(deployment, "a")
+        b.start()
+        wait_owned(deployment, "a", "b")
+        a.stop()
+        wait_owned(deployment, "b")
+    deployment.wait_committed()
+    b.stop()
+    assert verify(deployment, ledger.sent).faults == {}
+
+
 def test_a_worker_that_stood_still_does_not_undo_its_successor(deployment: Deployment) -> None:
     """It wakes up with state that the group has long given to another, and may not store it."""
     a, b = deployment.worker("a"), deployment.worker("b")

@@ -16,11 +16,11 @@ from streams.core.kernel.store import ENTITIES, SERIES
 from streams.errors import Stalled, StateError
 from streams.runtime import recovery
 from streams.runtime.flawed import Flawed
-from streams.runtime.recovery import ChangelogReader
+from streams.runtime.recovery import BatchRecovery, ChangelogReader
 from streams.runtime.sealed import seal
 from streams.runtime.tables import TableSet
 from tests.kits.runtime.fake_kafka import as_any, worker_metrics
-from tests.kits.runtime.faust_app import table_set, unconnected_app
+from tests.kits.runtime.faust_app import PARTITIONS, table_set, unconnected_app
 
 
 class FakeMessage:
@@ -277,3 +277,31 @@ async def test_recovery_begins_where_the_tables_are_and_not_where_faust_saw_them
     await faust_recovery._build_offsets(consumer, {tp}, remembered, "active")
     assert asked.restored == {tp: (-1, 7)}
     assert remembered[tp] == 7
+
+
+class Earliest:
+    async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
+        return dict.fromkeys(tps, 0)
+
+
+@pytest.mark.parametrize("rebuilds", [True, False])
+async def test_a_table_ahead_of_its_changelog_is_restored_where_that_is_the_truth(
+    tmp_path: Path, consumer: type[FakeConsumer], *, rebuilds: bool
+) -> None:
+    app = unconnected_app(tmp_path)
+    tables = TableSet(app, PARTITIONS)
+    ahead, behind = TP(tables.changelog(SERIES), 1), TP(tables.changelog(SERIES), 2)
+    tables.store(SERIES, 1, [(b"a", seal(b"a", b"never committed"))], 9)
+    tables.store(SERIES, 2, [(b"b", seal(b"b", b"1"))], 3)
+    again = [whole(ahead, 5, b"c", b"2"), end(ahead, 8)] if rebuilds else []
+    consumer.polls = [[*again, end(behind, 8)]]
+    recovering = BatchRecovery(app, app.tables)
+    recovering.changelogs = reader(tables)
+    recovering.changelogs.rebuilds = rebuilds
+    recovering.active_highwaters.update({ahead: 7, behind: 7})
+    offsets = Counter({ahead: 9, behind: 3})
+    await recovering._build_offsets(as_any(Earliest()), {ahead, behind}, offsets, "active")
+    stored = dict(tables.scan(SERIES, 1, b""))
+    assert stored == ({b"c": b"2"} if rebuilds else {b"a": b"never committed"})
+    assert offsets == {ahead: 7 if rebuilds else 9, behind: 7}
+    assert dict(tables.scan(SERIES, 2, b"")) == {b"b": b"1"}
