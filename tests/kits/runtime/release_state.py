@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.records import Record
+from streams.records import Alert, Record
 from streams.settings import Settings, load_settings
 from streams.wire.topology import RECORD_OF
 
@@ -106,6 +106,11 @@ def views(*, after: bool = False) -> dict[str, dict[str, Any]]:
 def as_json(value: Any) -> Any:
     """What is read of a value that is written as JSON."""
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def is_new(record: Record) -> bool:
+    """Whether a record is an alert that the release did not know."""
+    return isinstance(record, Alert) and record.rule not in ("critical_goal", "goal_failed")
 
 
 def differences(found: Any, expected: Any, at: str = "") -> Iterator[str]:

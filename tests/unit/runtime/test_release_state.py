@@ -10,7 +10,7 @@ import pytest
 
 from streams.core.kernel.store import MODELS, SERIES, TABLES, Write
 from streams.core.partition import Partition
-from streams.records import Alert, Record
+from streams.records import Record
 from streams.runtime.views import Views, all_views
 from tests.kits.core.partition import Entry, apply_batch
 from tests.kits.runtime import release_state
@@ -22,6 +22,7 @@ from tests.kits.runtime.release_state import (
     as_json,
     common_revisions,
     differences,
+    is_new,
 )
 
 
@@ -70,11 +71,6 @@ def test_every_view_is_as_before(worker: Worker) -> None:
     assert all(expected.values())
     for name, rows in expected.items():
         assert list(differences(worker.rows(name), rows, name)) == []
-
-
-def is_new(record: Record) -> bool:
-    """Whether the record is an alert that the release did not know."""
-    return isinstance(record, Alert) and record.rule not in ("critical_goal", "goal_failed")
 
 
 def test_the_next_records_lead_to_what_they_led_to_before(worker: Worker) -> None:
