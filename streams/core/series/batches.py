@@ -239,9 +239,23 @@ def learn(
 
 def update_hot(series: SeriesStore, batch: MetricBatch, taken: Taken, now: IntArray) -> None:
     """The hot rows take in the records at ``now``."""
-    at = now if taken.fresh[now].all() else now[taken.fresh[now]]
-    if not at.size:
+    if taken.fresh[now].all():
+        _take_in(series, batch, taken, now)
         return
+    at = now[taken.fresh[now]]
+    if at.size:
+        _take_in(series, batch, taken, at)
+    # What was left out was seen all the same: a decision names the newest record before it.
+    out = now[~taken.fresh[now]]
+    rows, offsets = taken.rows[out], batch.offsets[out]
+    hot = series.hot
+    newer = (offsets > hot["offset"][rows]) & (hot["count"][rows] > 0)
+    if newer.any():
+        np.maximum.at(hot["offset"], rows[newer], offsets[newer])
+        series.mark_hot(np.unique(rows[newer]))
+
+
+def _take_in(series: SeriesStore, batch: MetricBatch, taken: Taken, at: IntArray) -> None:
     groups = group(taken.rows[at])
     hot, each, values, last = series.hot, groups.rows, batch.values[at], groups.last
     sides = _sides(series, batch, taken, at)
